@@ -1,0 +1,121 @@
+/// @file
+/// TCP: `listenTCP`, `connectTCP`, and the handles they return.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <bight/address.hpp>
+#include <bight/export.hpp>
+#include <bight/factory.hpp>
+
+namespace bight {
+
+template <class T>
+class Deferred;
+
+/// How to listen.
+struct ListenOptions {
+  /// The local address: "" is every IPv4 address, "::" every IPv6 one; or one address of this machine, with a scope
+  /// ("fe80::1%eth0") if it needs one. Not a name.
+  std::string interface = {};
+  /// How many connections may wait to be accepted.
+  int backlog = 50;
+  /// An IPv6 port takes IPv6 only. False: "::" also takes IPv4 peers, as ::ffff:a.b.c.d.
+  bool ipv6Only = true;
+  /// TCP_NODELAY of accepted connections.
+  bool noDelay = true;
+  /// Lets several ports, also of several processes, listen on the same number, and the system spreads connections among
+  /// them.
+  bool reusePort = false;
+};
+
+/// A listening port. Dropping the handle does not close it: the reactor keeps it until `stopListening()` or its own
+/// end.
+class BIGHT_API Port {
+ public:
+  virtual ~Port() = default;
+  /// Where it listens; with port 0 asked for, the one given.
+  virtual Address getHost() const = 0;
+  /// Listens again after `stopListening()`, on the same number.
+  /// @throws CannotListenError; std::logic_error if it listens
+  virtual void startListening() = 0;
+  /// Accepts no more. Open connections stay open. Fires when the port is closed and the factory told; at once if it is
+  /// not listening.
+  virtual Deferred<void> stopListening() = 0;
+
+ protected:
+  Port() = default;
+  Port(const Port&) = default;
+  Port& operator=(const Port&) = default;
+};
+
+/// How to connect.
+struct ConnectOptions {
+  /// How long the whole attempt may take, looking up the name included. Zero or less: no limit of ours.
+  std::chrono::nanoseconds timeout = std::chrono::seconds(30);
+  /// The local address (not a name) and port to connect from; port 0 is any.
+  std::optional<std::pair<std::string, std::uint16_t>> bindAddress = std::nullopt;
+  /// TCP_NODELAY of the connection.
+  bool noDelay = true;
+};
+
+/// One way to somewhere: an attempt under way, a connection, or neither. (Twisted: Connector)
+class BIGHT_API Connector {
+ public:
+  enum class State { disconnected, connecting, connected };
+
+  virtual ~Connector() = default;
+  virtual State state() const noexcept = 0;
+  /// Tries (again). @throws std::logic_error unless disconnected
+  virtual void connect() = 0;
+  /// Gives up: `clientConnectionFailed(UserError)` is called before this returns. @throws NotConnectingError unless
+  /// connecting
+  virtual void stopConnecting() = 0;
+  /// Whichever fits: `stopConnecting()`, `loseConnection()`, or nothing.
+  virtual void disconnect() = 0;
+  /// Where to: the literal, or the name as given.
+  virtual Address getDestination() const = 0;
+
+ protected:
+  Connector() = default;
+  Connector(const Connector&) = default;
+  Connector& operator=(const Connector&) = default;
+};
+
+/// The part of a reactor that speaks TCP. (Twisted: IReactorTCP)
+class BIGHT_API ReactorTCP {
+ public:
+  /// Opens a port; listens when this returns.
+  /// @param port  0 to 65535; 0 lets the system choose, see `Port::getHost()`
+  /// @throws CannotListenError if the system refuses, or `interface` is not an address; std::invalid_argument for a
+  /// port out of range, a
+  ///         null factory
+  std::shared_ptr<Port> listenTCP(int port, std::shared_ptr<Factory> factory, const ListenOptions& options = {});
+
+  /// Connects to a literal address or a name, whose addresses are tried in order. Nothing but `startedConnecting()` is
+  /// called before this returns: failures come later, through `clientConnectionFailed()`.
+  /// @param port  1 to 65535
+  /// @throws std::invalid_argument for a port out of range, an empty host, a null factory
+  std::shared_ptr<Connector> connectTCP(const std::string& host, int port, std::shared_ptr<ClientFactory> factory,
+                                        const ConnectOptions& options = {});
+
+ protected:
+  ReactorTCP() = default;
+  ReactorTCP(const ReactorTCP&) = default;
+  ReactorTCP& operator=(const ReactorTCP&) = default;
+  virtual ~ReactorTCP() = default;
+
+  /// The same with checked arguments; what a reactor implements.
+  virtual std::shared_ptr<Port> doListenTCP(std::uint16_t port, std::shared_ptr<Factory> factory,
+                                            const ListenOptions& options) = 0;
+  virtual std::shared_ptr<Connector> doConnectTCP(const std::string& host, std::uint16_t port,
+                                                  std::shared_ptr<ClientFactory> factory,
+                                                  const ConnectOptions& options) = 0;
+};
+
+}  // namespace bight

@@ -1,0 +1,150 @@
+/// @file
+/// `Transport`: the connection as a protocol sees it. You write to it, and you may close it in three ways.
+///
+/// | call | what happens |
+/// |---|---|
+/// | `write(bytes)` | sent at the end of the present dispatch, together with all that was written to the same
+/// connection in it | | `loseConnection()` | no more reading; what was written still goes out; then
+/// `connectionLost(ConnectionDone)` | | `loseWriteConnection()` | what was written goes out, then our half is closed;
+/// reading goes on | | `abortConnection()` | everything unsent is dropped, the peer sees a reset;
+/// `connectionLost(ConnectionAborted)` after the dispatch |
+///
+/// **Lifetime.** Transports carry their own count (`Ref<Transport>`). A protocol's `transport()` is valid from
+/// `connectionMade()` until the protocol dies, also after the connection is lost: then writes are ignored, and
+/// addresses can still be asked for.
+///
+/// **Re-entrancy.** Every function may be called from inside any callback, `dataReceived()` and the producer's
+/// included. None of them calls `connectionLost()` before it returns, with one exception: `loseConnection()` when our
+/// half is closed already.
+///
+/// **Threads.** A transport belongs to its reactor's thread.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include <bight/address.hpp>
+#include <bight/export.hpp>
+#include <bight/producer.hpp>
+#include <bight/ref.hpp>
+
+namespace bight {
+
+template <class T>
+class Deferred;
+
+/// A stream of bytes in both directions. (Twisted: ITransport, ITCPTransport, IConsumer)
+class BIGHT_API Transport : public Consumer {
+ public:
+  Transport(const Transport&) = delete;
+  Transport& operator=(const Transport&) = delete;
+
+  /// @name Writing
+  /// @{
+
+  /// Sends `data`, without blocking and without waiting. An empty write does nothing; a write on a lost connection is
+  /// ignored. Between `loseConnection()` and the real close it is still sent.
+  ///
+  /// What the peer does not take is kept. If more than `maxWriteBuffer` (default 16 MiB) is kept already when `write()`
+  /// is called, the peer is taken for dead: the connection is aborted with `OutputLimitError` as its reason. One write
+  /// of any size into an empty buffer is therefore always accepted.
+  void write(std::string_view data) override = 0;
+
+  /// Sends several pieces as if they were one, without joining them.
+  virtual void writeSequence(std::span<const std::string_view> pieces) = 0;
+  void writeSequence(std::initializer_list<std::string_view> pieces) {
+    writeSequence(std::span<const std::string_view>(pieces.begin(), pieces.size()));
+  }
+
+  /// Bytes written and not yet taken by the system.
+  virtual std::size_t writeBufferSize() const noexcept = 0;
+
+  /// Fires when nothing is buffered: at once if that is so already. Fails with the reason if the connection is lost
+  /// before. `co_await transport().drained();` is the simplest back-pressure. Any number may wait.
+  virtual Deferred<void> drained() = 0;
+
+  /// A push producer is paused when more than `high` bytes are buffered, and resumed when no more than `low` are left.
+  /// Defaults: 64 KiB and 0 (Twisted's: resume when empty).
+  /// @throws std::invalid_argument if low > high
+  virtual void setWriteBufferLimits(std::size_t high, std::size_t low) = 0;
+  /// The hard limit, see `write()`. Default 16 MiB.
+  virtual void setMaxWriteBuffer(std::size_t bytes) = 0;
+
+  /// @}
+  /// @name Closing
+  /// @{
+
+  /// Closes when everything written has gone out and no producer is registered any more; reading stops now. May be
+  /// called repeatedly. If for the graceful limit nothing moves, the connection is aborted (`ConnectionAborted`), so a
+  /// peer that does not read cannot hold it for ever.
+  virtual void loseConnection() = 0;
+  /// How long `loseConnection()` waits *without progress* until it aborts. Default 30 s; zero or less: for ever.
+  virtual void setGracefulLimit(std::chrono::nanoseconds limit) = 0;
+  /// Closes our half when everything written has gone out and no producer is registered any more. A protocol that is
+  /// `HalfCloseable` then gets `writeConnectionLost()`.
+  virtual void loseWriteConnection() = 0;
+  /// Drops what is unsent and resets the connection. Wins over an earlier `loseConnection()`.
+  virtual void abortConnection() = 0;
+
+  /// False from the moment `connectionLost()` is about to be called.
+  virtual bool connected() const noexcept = 0;
+  /// True after `loseConnection()` or `abortConnection()`, and once the connection is lost: whatever arrives is of no
+  /// interest any more.
+  virtual bool disconnecting() const noexcept = 0;
+
+  /// @}
+  /// @name Reading: a transport is a push producer of what it receives
+  /// @{
+
+  /// No `dataReceived()` until `resumeProducing()`, and none for data that arrived in between. A paused transport does
+  /// not notice that the peer closes, either.
+  virtual void pauseProducing() = 0;
+  /// Reads on. Nothing happens when disconnecting or lost.
+  virtual void resumeProducing() = 0;
+  /// The same as `loseConnection()`.
+  void stopProducing() { loseConnection(); }
+  /// This transport's receiving side as a producer, to be registered with another consumer. It keeps the transport
+  /// alive.
+  ///
+  /// A proxy of two connections: `a.registerProducer(b.asProducer()); b.registerProducer(a.asProducer());`
+  std::shared_ptr<PushProducer> asProducer();
+
+  /// @}
+  /// @name Addresses and options
+  /// @{
+
+  /// This end. After the close: the address it had, if the transport remembers it, else 0.0.0.0:0.
+  virtual Address getHost() const = 0;
+  /// The other end. Still there after the close.
+  virtual Address getPeer() const = 0;
+
+  /// Whether small pieces leave at once (no Nagle). On by default for connections of this library, because writes of
+  /// one dispatch are joined anyway. These four do nothing, and answer false, where there is no TCP below.
+  virtual void setTcpNoDelay(bool enabled);
+  virtual bool getTcpNoDelay() const;
+  /// Whether the system probes an idle connection.
+  virtual void setTcpKeepAlive(bool enabled);
+  virtual bool getTcpKeepAlive() const;
+
+  /// @}
+
+  /// One more holder; see `Ref`.
+  void ref() const noexcept { count_.add(); }
+  /// One holder less; the last one deletes.
+  void unref() const noexcept {
+    if (count_.drop()) delete this;
+  }
+
+ protected:
+  Transport() = default;
+  ~Transport() override;
+
+ private:
+  mutable detail::RefCount count_;
+};
+
+}  // namespace bight
