@@ -1,0 +1,107 @@
+/// @file
+/// `Resource`: something that has a URL and answers requests. `Answer`: how it answers, now or later.
+#pragma once
+
+#include <concepts>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <bight/deferred.hpp>
+#include <bight/export.hpp>
+#include <bight/function.hpp>
+#include <bight/http/message.hpp>
+#include <bight/http/response_stream.hpp>
+
+namespace bight::http {
+
+/// What `Resource::render` returns: a Response, a `Deferred<Response>` (so also what a coroutine returns), or a stream
+/// that has been opened.
+///
+/// A Deferred that fails is answered with 500 and logged; the client learns nothing about it. Except that a
+/// `StatusError` is answered with its status and its sentence. When the client goes away first, the Deferred is
+/// cancelled, and whatever it gives later is dropped.
+class BIGHT_API Answer {
+ public:
+  Answer(Response response) : what_(std::move(response)) {}              // NOLINT(google-explicit-constructor)
+  Answer(Deferred<Response>&& deferred) : what_(std::move(deferred)) {}  // NOLINT(google-explicit-constructor)
+  Answer(ResponseStream stream) : what_(std::move(stream)) {}            // NOLINT(google-explicit-constructor)
+
+ private:
+  friend class detail::Connection;
+
+  std::variant<Response, Deferred<Response>, ResponseStream> what_;
+};
+
+/// A node in the tree of URLs. Twisted: `twisted.web.resource.Resource`.
+///
+///     class Hello : public http::Resource {
+///       http::Answer render(http::Request&) override { return http::Response::text("Hello, World!"); }
+///     };
+///     auto root = std::make_shared<http::Directory>();
+///     root->putChild("hello", std::make_shared<Hello>());
+///
+/// The path of a request is cut at its slashes, each part is percent-decoded, and the tree is walked from the root: at
+/// each resource that is not a leaf, `childFor` gives the next. A path that ends in a slash asks for the child ""
+/// first, and if there is none it is the resource itself. No child is 404. Parts named "." and ".." have no meaning
+/// here: they are looked up like any other.
+class BIGHT_API Resource {
+ public:
+  virtual ~Resource();
+
+  /// Answers a request; HEAD comes here too (the server leaves out the content), and so do methods this resource may
+  /// not know: answer those with 405, or let `on` do it. Whatever is thrown is answered as a failed Deferred would be.
+  virtual Answer render(Request& request) = 0;
+
+  /// Whether `render` answers for all paths below this one too; it finds the rest in `Request::pathBelow`. Twisted:
+  /// `isLeaf`.
+  virtual bool isLeaf() const noexcept { return false; }
+
+  /// Puts a resource below this one, in the place of one of the same name. `name` is the decoded part of the path,
+  /// without slashes. Throws std::invalid_argument if `child` is null or `name` holds a slash.
+  void putChild(std::string name, std::shared_ptr<Resource> child);
+  /// The child that was put there, or null.
+  Resource* findChild(std::string_view name) const noexcept;
+
+  /// Called for a part of the path for which nothing was put: the resource for it, or null for 404. Twisted:
+  /// `getChild`.
+  virtual std::shared_ptr<Resource> getChild(std::string_view name, Request& request);
+
+ private:
+  std::map<std::string, std::shared_ptr<Resource>, std::less<>> children_;
+};
+
+/// A resource that is only there for its children: 404 for itself.
+class BIGHT_API Directory : public Resource {
+ public:
+  Answer render(Request& request) override;
+};
+
+/// Answers each method by a function of its own; the others with 405 and a right Allow field, OPTIONS with 204 and that
+/// field, methods that nobody has registered with 501. A function for GET answers HEAD as well.
+///
+///     auto room = std::make_shared<http::Methods>();
+///     room->on("GET", [&](http::Request&) { return page(); }).on("POST", [&](http::Request& r) { return say(r); });
+class BIGHT_API Methods : public Resource {
+ public:
+  using Render = Function<Answer(Request&)>;
+
+  /// Throws std::invalid_argument if `method` is no token, std::logic_error if it has a function already.
+  Methods& on(std::string method, Render render);
+
+  Answer render(Request& request) override;
+
+ private:
+  std::vector<std::pair<std::string, Render>> renders_;
+};
+
+/// A resource for one method: `root->putChild("wait", http::on("GET", [&](http::Request& r) { return wait(r); }));`
+/// The function returns anything that an Answer can be made from.
+BIGHT_API std::shared_ptr<Methods> on(std::string method, Methods::Render render);
+
+}  // namespace bight::http
