@@ -1,0 +1,72 @@
+/// @file
+/// The whole of the reactor: including this brings all that a program needs to serve and to fetch.
+///
+/// ```cpp
+/// auto reactor = makeReactor();
+/// reactor->callWhenRunning([&] { ... });
+/// reactor->run();
+/// ```
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <stdexcept>
+#include <string_view>
+
+#include <bight/core.hpp>
+#include <bight/deferred.hpp>
+#include <bight/export.hpp>
+#include <bight/fdset.hpp>
+#include <bight/log.hpp>
+#include <bight/poller.hpp>
+#include <bight/reactor_errors.hpp>
+#include <bight/threads.hpp>
+#include <bight/time.hpp>
+
+namespace bight {
+
+/// An event loop with all its abilities. Code that needs one of them should ask for the narrow class: that is easier to
+/// test.
+///
+/// Objects, not a global: there may be several in a process, one per thread. A stopped reactor stays stopped; make a
+/// new one. Everything is to be called in the reactor's own thread, except `callFromThread`; other calls are caught
+/// (WrongThread in debug builds, else logged once).
+class BIGHT_API Reactor : public ReactorCore, public ReactorTime, public ReactorThreads, public ReactorFDSet {
+ public:
+  ~Reactor() override;
+
+  /// The backend: "select", "poll", "epoll", "kqueue", or the name of a registered poller.
+  virtual std::string_view name() const noexcept = 0;
+
+  /// Callbacks that hold up the loop for at least this long are logged; 100 ms at first, 0 switches it off. The
+  /// resolution is that of the system's coarse clock, a few milliseconds.
+  virtual void setSlowCallbackLimit(Duration limit) = 0;
+
+  /// How long the shutdown waits for calls that run in the reactor's thread pool; 5 s at first. Then it logs what it
+  /// leaves behind.
+  virtual void setThreadPoolPatience(Duration limit) = 0;
+};
+
+/// The ways to wait that this library knows. Which of them there are depends on the system: `availableReactors()`.
+enum class Backend : std::uint8_t { select, poll, epoll, kqueue };
+
+/// There is no such reactor here. The message names those there are.
+class BIGHT_API UnknownReactor : public std::invalid_argument {
+ public:
+  using std::invalid_argument::invalid_argument;
+  ~UnknownReactor() override;
+};
+
+/// The backend that the environment variable BIGHT_REACTOR names, or else the best of the system (epoll, kqueue, poll,
+/// select).
+/// @throws UnknownReactor if the variable names none.
+BIGHT_API std::unique_ptr<Reactor> makeReactor();
+
+/// @throws UnknownReactor if the system does not have it.
+BIGHT_API std::unique_ptr<Reactor> makeReactor(Backend backend);
+
+/// By name; also finds what `registerPoller` has added. "" and "default" are as no name at all.
+/// @throws UnknownReactor if there is none of that name.
+BIGHT_API std::unique_ptr<Reactor> makeReactor(std::string_view name);
+
+}  // namespace bight
