@@ -23,7 +23,7 @@
 
 #include "write_batch.hpp"
 
-namespace bight {
+namespace bight::detail {
 
 /// A connection, a port: something that must be ended when the reactor shuts down or is destroyed. Linked into the
 /// reactor's list by itself.
@@ -163,4 +163,4 @@ class ReactorBase final : public Reactor {
   std::shared_ptr<detail::ThreadQueue> threadQueue_;
 };
 
-}  // namespace bight
+}  // namespace bight::detail
