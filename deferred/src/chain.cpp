@@ -1,1 +1,402 @@
-// placeholder until the first real source lands
+#include <bight/detail/chain.hpp>
+
+#include <cxxabi.h>
+#include <cstdio>
+#include <memory>
+#include <stdexcept>
+#include <string>
+
+#include <bight/errors.hpp>
+#include <bight/unhandled.hpp>
+
+#include "free_list.hpp"
+
+namespace bight::detail {
+
+/// What a thread knows of the chains it is running.
+struct Chain::Runner {
+  /// How deep user code may nest run() within run(); the rest is queued (A92). Small enough for fibers with little
+  /// stack, large enough that no ordinary program ever notices.
+  static constexpr unsigned maxNesting = 64;
+
+  unsigned nesting = 0;
+  unsigned destroying = 0;
+  bool resuming = false;        // the loop has just resumed a coroutine
+  Chain* next = nullptr;        // to be run before the rest of the present one
+  Chain* queueFirst = nullptr;  // chains that wait for the outermost run
+  Chain* queueLast = nullptr;
+  Chain* dying = nullptr;  // chains that wait for the outermost destruction
+  std::size_t failuresAtRest = 0;
+
+  static constinit thread_local Runner ofThread;
+};
+
+constinit thread_local Chain::Runner Chain::Runner::ofThread{};
+
+namespace {
+
+using Blocks = FreeList<sizeof(Chain), 4096>;
+
+std::string at(std::source_location place) {
+  const char* file = place.file_name();
+  if (!file || !*file) return "an unknown place";
+  return std::string(file) + ":" + std::to_string(place.line());
+}
+
+}  // namespace
+
+Chain* Chain::make(const ValueType& head, const ValueType& end, std::source_location created) {
+  return ::new (Blocks::take()) Chain(head, end, created);
+}
+
+Chain::~Chain() {
+  if (scope_) leaveScope();
+  if (flags_ & counted) uncount();
+  if (failed()) reportUnhandled();
+  stages_.clear();
+  dropHeld();
+  delete canceller_;
+}
+
+// A value or a functor may own the next chain, and that one the next: such a row is taken down by a loop.
+void Chain::destroy() noexcept {
+  Runner& runner = Runner::ofThread;
+  if (runner.destroying >= Runner::maxNesting) {
+    next_ = runner.dying;
+    runner.dying = this;
+    return;
+  }
+  ++runner.destroying;
+  this->~Chain();
+  Blocks::give(this);
+  if (runner.destroying == 1) {
+    while (Chain* chain = runner.dying) {
+      runner.dying = chain->next_;
+      chain->~Chain();
+      Blocks::give(chain);
+    }
+  }
+  --runner.destroying;
+}
+
+// --- running
+// ------------------------------------------------------------------------------------------------------------------------
+
+void Chain::run() {
+  Runner& runner = Runner::ofThread;
+  if (flags_ & counted) uncount();
+  addReference();
+  if (runner.nesting >= Runner::maxNesting) {
+    flags_ |= queued;
+    next_ = nullptr;
+    (runner.queueLast ? runner.queueLast->next_ : runner.queueFirst) = this;
+    runner.queueLast = this;
+    return;
+  }
+  const bool resuming = std::exchange(runner.resuming, false);
+  ++runner.nesting;
+  drain(runner);
+  if (runner.nesting == 1) {
+    while (Chain* chain = runner.queueFirst) {
+      runner.queueFirst = chain->next_;
+      if (!runner.queueFirst) runner.queueLast = nullptr;
+      chain->flags_ &= static_cast<std::uint16_t>(~queued);
+      if (chain->runnable()) {
+        chain->drain(runner);
+      } else {
+        chain->settle();
+        chain->dropReference();
+      }
+    }
+  }
+  --runner.nesting;
+  runner.resuming = resuming;
+}
+
+/// Runs this chain and those that its results are handed to, the latest first. Ends the caller's reference.
+void Chain::drain(Runner& runner) {
+  Chain* top = this;
+  next_ = nullptr;
+  flags_ |= running;  // as long as it is on the stack, so that nothing else runs it or touches next_
+  while (top) {
+    top->runStages(runner);
+    if (Chain* next = std::exchange(runner.next, nullptr)) {
+      if (next->runnable()) {
+        if (next->flags_ & counted) next->uncount();
+        next->next_ = top;
+        next->flags_ |= running;
+        top = next;
+      } else {
+        next->settle();
+        next->dropReference();
+      }
+      continue;
+    }
+    Chain* done = top;
+    top = done->next_;
+    done->next_ = nullptr;
+    done->flags_ &= static_cast<std::uint16_t>(~running);
+    done->settle();
+    done->dropReference();
+  }
+}
+
+void Chain::runStages(Runner& runner) {
+  while (!stages_.empty() && pauses_ == 0) {
+    Stage& stage = stages_.front();
+    if (!(stage.type->sides & (failed() ? StageType::onFailure : StageType::onValue))) {
+      stages_.pop();
+      continue;
+    }
+    try {
+      stage.type->run(stage.functor(), *this);
+    } catch (abi::__forced_unwind&) {
+      throw;  // the thread is being cancelled: not ours to stop (A21)
+    } catch (...) {
+      setFailure(FailureState::caught(stage.at, failed() ? &failure() : nullptr));
+    }
+    if (flags_ & cut) {
+      stages_.clear();
+      consume();
+      return;
+    }
+    if (waitingOn_) return;  // the stage stays alive until what it returned has fired
+    stages_.pop();
+    if (runner.next) return;
+  }
+}
+
+void Chain::runNext(Chain* chain) noexcept {
+  Runner::ofThread.next = chain;
+}
+
+void Chain::resumesCoroutine(bool on) noexcept {
+  Runner::ofThread.resuming = on;
+}
+
+void Chain::endFireOfCoroutine() {
+  Runner& runner = Runner::ofThread;
+  if (stages_.empty() || !runnable()) {
+    settle();
+  } else if (std::exchange(runner.resuming, false)) {
+    addReference();
+    runner.next = this;
+  } else {
+    run();
+  }
+}
+
+// --- chaining
+// -----------------------------------------------------------------------------------------------------------------------
+
+namespace {
+
+struct Handover {
+  Chain* waiter;
+
+  static void run(void* functor, Chain& chain) {
+    Chain* waiter = std::exchange(static_cast<Handover*>(functor)->waiter, nullptr);
+    waiter->resumeWith(chain);
+    Chain::runNext(waiter);
+  }
+
+  // Not run: the chain that should have brought the result is being destroyed.
+  static void destroy(void* functor) noexcept {
+    if (Chain* waiter = static_cast<Handover*>(functor)->waiter) {
+      waiter->resumeAbandoned();
+      waiter->dropReference();
+    }
+  }
+};
+
+constexpr StageType handover{&Handover::run, &Handover::destroy, sizeof(Stage) + sizeof(Handover), StageType::onBoth};
+
+}  // namespace
+
+void Chain::resumeWith(Chain& inner) noexcept {
+  takeResult(inner);
+  waitingOn_ = nullptr;
+  if (flags_ & cut) {
+    consume();  // there is nothing left to run with it
+  } else {
+    stages_.pop();  // the stage that returned `inner`
+  }
+}
+
+void Chain::resumeAbandoned() noexcept {
+  waitingOn_ = nullptr;
+  if (flags_ & cut) return;
+  setFailure(Failure(AbandonedError()));
+  stages_.pop();
+  if (runnable() && !stages_.empty()) {
+    run();
+  } else {
+    settle();
+  }
+}
+
+void Chain::follow(Chain* inner) {
+  if (inner->ready()) {
+    takeResult(*inner);
+    inner->dropHandle();
+    return;
+  }
+  // Waiting for oneself, or for one that waits for this, would be for ever (A29). Rings are short: a few steps find
+  // them.
+  int steps = 32;
+  for (Chain* c = inner; c && steps; c = c->waitingOn_, --steps) {
+    if (c != this) continue;
+    inner->dropHandle();
+    setFailure(Failure(
+        std::logic_error("bight: a callback returned the Deferred that it is attached to, or one that waits for it: "
+                         "it would wait for itself for ever")));
+    return;
+  }
+  waitingOn_ = inner;
+  addReference();
+  inner->append(handover, Handover{this}, std::source_location(), valueType<void>);
+  inner->setAwaited();
+  inner->dropHandle();
+}
+
+// --- firing and cancelling
+// ----------------------------------------------------------------------------------------------------------
+
+bool Chain::alreadyCalled() {
+  if (flags_ & swallowOne) {
+    flags_ &= static_cast<std::uint16_t>(~swallowOne);
+    return false;
+  }
+  throw AlreadyCalledError("bight: this Deferred was already fired: created at " + at(created_) + ", first fired at " +
+                           at(fired_));
+}
+
+void Chain::throwRetyped(const ValueType& wanted, bool atHead) const {
+  if (flags_ & coroutine && atHead)
+    throw RetypedError(
+        "bight: this Deferred belongs to a coroutine: it is fired by the coroutine's end, and by nothing else");
+  if (atHead)
+    throw RetypedError("bight: this chain is fired with a " + typeName(*head_->type) + ", not with a " +
+                       typeName(*wanted.type) + ": fire it through the handle it began with, or through its Promise");
+  throw RetypedError("bight: this chain carries a " + typeName(*end_->type) + " by now, not a " +
+                     typeName(*wanted.type) + ": add the stage to the Deferred that the last addCallback returned");
+}
+
+void Chain::setCanceller(Canceller canceller) {
+  canceller_ = new Canceller(std::move(canceller));
+}
+void Chain::dropCanceller() noexcept {
+  delete std::exchange(canceller_, nullptr);
+}
+
+void Chain::cancel() {
+  Chain* target = this;
+  while (target->waitingOn_) target = target->waitingOn_;  // A39
+  if (target->flags_ & (called | cancelling | coroutine)) return;
+  target->addReference();
+  if (target->canceller_) {
+    const std::unique_ptr<Canceller> canceller(std::exchange(target->canceller_, nullptr));
+    target->flags_ |= cancelling;
+    target->addPromise();  // so that the Promise given to the canceller is not the last one
+    try {
+      (*canceller)(*target);
+    } catch (abi::__forced_unwind&) {
+      throw;
+    } catch (...) {
+      const Failure failure;
+      detail::reportUnhandled({failure, "a canceller threw", target->created_, target->fired_});
+    }
+    target->flags_ &= static_cast<std::uint16_t>(~cancelling);
+    if (!(target->flags_ & called)) target->fire(Failure(CancelledError()), std::source_location());
+    target->dropPromise();
+  } else if (target->beginFire(std::source_location())) {
+    target->flags_ |= swallowOne;
+    target->setFailure(Failure(CancelledError()));
+    target->endFire();
+  }
+  target->dropReference();
+}
+
+void Chain::unpause() {
+  if (pauses_ == 0) throw std::logic_error("bight: unpause() without a pause() before it");
+  if (--pauses_ > 0) return;
+  if (runnable() && !stages_.empty()) {
+    run();
+  } else {
+    settle();
+  }
+}
+
+void Chain::abandon() noexcept {
+  if (flags_ & (called | cancelling)) return;
+  fire(Failure(AbandonedError()), std::source_location());
+}
+
+// --- failures that nobody handles
+// ---------------------------------------------------------------------------------------------------
+
+void Chain::settle() noexcept {
+  if (!failed() || !stages_.empty() || pauses_ != 0 || waitingOn_ || (flags_ & (running | queued))) return;
+  if (handles_ == 0) {
+    reportUnhandled();
+  } else if (!(flags_ & counted)) {
+    flags_ |= counted;
+    ++Runner::ofThread.failuresAtRest;
+  }
+}
+
+void Chain::reportUnhandled() noexcept {
+  const Failure failure = this->failure();
+  consume();
+  detail::reportUnhandled({failure, "Unhandled error in Deferred", created_, fired_});
+}
+
+void Chain::uncount() noexcept {
+  flags_ &= static_cast<std::uint16_t>(~counted);
+  --Runner::ofThread.failuresAtRest;
+}
+
+void Chain::lastHandleGone() noexcept {
+  if (flags_ & called) {
+    settle();
+  } else if (promises_ == 0 && !(flags_ & cancelling)) {
+    // Nothing can fire it any more. Who waits for it is told; otherwise its stages go, as they would with the chain.
+    if (flags_ & awaited) {
+      abandon();
+    } else if (!stages_.empty()) {
+      addReference();
+      flags_ |= called;
+      stages_.clear();
+      dropReference();
+    }
+  }
+}
+
+std::string describe(const Chain& chain, const std::type_info& type) {
+  const auto address = [](const Chain* c) {
+    char text[24];
+    std::snprintf(text, sizeof text, "%p", static_cast<const void*>(c));
+    return std::string(text);
+  };
+  std::string text = "<Deferred<" + typeName(type) + "> at " + address(&chain);
+  if (chain.waitingOn()) {
+    text += " waiting on Deferred at " + address(chain.waitingOn());
+  } else if (chain.isCalled() && chain.heldType()) {
+    text += " current result: ";
+    text += chain.failed() ? chain.failure().typeName() + ": " + chain.failure().getErrorMessage()
+                           : typeName(*chain.heldType()->type);
+  }
+  if (chain.isPaused()) text += " paused";
+  return text + ">";
+}
+
+}  // namespace bight::detail
+
+namespace bight {
+std::size_t failuresAtRest() noexcept {
+  return detail::Chain::failuresAtRest();
+}
+std::size_t detail::Chain::failuresAtRest() noexcept {
+  return Runner::ofThread.failuresAtRest;
+}
+}  // namespace bight

@@ -1,0 +1,227 @@
+/// @file
+/// Coroutines: `co_await` a Deferred, and write a function that returns one.
+///
+///     Deferred<Page> load(Url url) {
+///       Response response = co_await get(url);          // suspends until it is there; a failure is thrown here
+///       if (response.code != 200) co_return Failure(NotFound(url));
+///       co_return parse(response.body);
+///     }
+///
+/// The body starts at once and runs to its first wait on something that is not there yet (A78). Waiting on something
+/// that is there goes on without suspending, however often (A79). The returned Deferred fires when the body ends, after
+/// its local variables are gone; what the body throws is its failure. Cancelling it cancels what the body waits for now
+/// (A83); the body sees that as an exception at the `co_await`, and may catch it and go on (A84). Dropping the returned
+/// Deferred does not stop the body: it runs on, like any pipeline (A89).
+///
+/// `co_await` consumes: it takes a temporary, or `std::move(d)` (A82).
+///
+/// Parameters are copied into the coroutine, references are not: take values. A capturing lambda that is a coroutine
+/// must live as long as its body; as a callback of a Deferred it does, since a stage is kept until the Deferred it
+/// returned has fired.
+///
+/// g++ 12 miscompiles a `co_await` inside the condition of `if (a && b)`, `switch` and `while`, and inside braced
+/// initialisers: write one `co_await` per plain statement.
+///
+/// Twisted: `inlineCallbacks`, `Deferred.fromCoroutine`.
+#pragma once
+
+#include <coroutine>
+#include <cstddef>
+#include <exception>
+#include <source_location>
+#include <type_traits>
+#include <utility>
+
+#include <bight/deferred.hpp>
+
+namespace bight::detail {
+
+/// What may be fired by a coroutine alone has this type at its head.
+struct FiredByCoroutine {};
+
+/// The part of a coroutine that does not depend on its type: its memory, and its chain.
+class BIGHT_API CoroutineFrame {
+ public:
+  CoroutineFrame() = default;
+  CoroutineFrame(const CoroutineFrame&) = delete;
+  CoroutineFrame& operator=(const CoroutineFrame&) = delete;
+
+  /// Frames come from lists that each thread keeps, by size.
+  static void* operator new(std::size_t size);
+  static void operator delete(void* frame, std::size_t size) noexcept;
+
+  std::suspend_never initial_suspend() noexcept { return {}; }
+
+  void unhandled_exception() {
+    std::exception_ptr exception = std::current_exception();
+    if (!exception) throw;  // not an exception of C++: the thread is being cancelled (A21)
+    fail(Failure(std::move(exception)));
+  }
+
+  Chain& chain() noexcept { return *chain_; }
+
+ protected:
+  ~CoroutineFrame() {
+    if (chain_) chain_->dropPromise();  // destroyed by somebody else before its end
+  }
+
+  /// @param type what comes out of the coroutine
+  Chain* begin(const ValueType& type, std::source_location at) {
+    chain_ = Chain::make(valueType<FiredByCoroutine>, type, at);
+    chain_->addPromise();
+    chain_->setCoroutine();
+    chain_->addHandle();
+    return chain_;
+  }
+  void fail(Failure failure) {
+    if (chain_->beginFire(std::source_location())) chain_->setFailure(std::move(failure));
+  }
+
+  Chain* chain_ = nullptr;
+};
+
+template <class T>
+class CoroutinePromise;
+
+/// Ends the coroutine: first the frame goes, then the chain runs.
+template <class T>
+struct FinalAwaiter {
+  bool await_ready() noexcept { return false; }
+  void await_suspend(std::coroutine_handle<CoroutinePromise<T>> coroutine) noexcept {
+    Chain* chain = coroutine.promise().release();
+    coroutine.destroy();  // and this awaiter with it
+    chain->endFireOfCoroutine();
+    chain->dropPromise();
+  }
+  void await_resume() noexcept {}
+};
+
+template <class T>
+class CoroutineReturn : public CoroutineFrame {
+ public:
+  /// co_return of a value, a Failure, or a Result<T>.
+  template <class V = T>
+    requires std::is_convertible_v<V&&, T>
+  void return_value(V&& value) {
+    T made(std::forward<V>(value));
+    if (chain_->beginFire(std::source_location())) chain_->template setValue<T>(std::move(made));
+  }
+  void return_value(Failure failure) { fail(std::move(failure)); }
+  void return_value(Result<T> result) {
+    if (result) {
+      return_value(*std::move(result));
+    } else {
+      fail(result.failure());
+    }
+  }
+};
+
+template <>
+class CoroutineReturn<void> : public CoroutineFrame {
+ public:
+  void return_void() {
+    if (chain_->beginFire(std::source_location())) chain_->setValue<void>();
+  }
+};
+
+template <class T>
+class CoroutinePromise final : public CoroutineReturn<T> {
+ public:
+  Deferred<T> get_return_object(std::source_location at = std::source_location::current()) {
+    return Deferred<T>(this->begin(valueType<T>, at));
+  }
+  FinalAwaiter<T> final_suspend() noexcept { return {}; }
+
+  Chain* release() noexcept { return std::exchange(this->chain_, nullptr); }
+};
+
+/// Resumes a coroutine when the chain it waits for gets there.
+struct BIGHT_API Resume {
+  std::coroutine_handle<> coroutine;
+  Chain* waiter;  // the coroutine's own chain; null for a coroutine that is not ours
+
+  static constexpr StageType::Sides sides = StageType::onBoth;
+  static void run(void* functor, Chain& chain);
+};
+
+/// Waits for one Deferred.
+template <class T>
+class Awaiter {
+ public:
+  Awaiter(Deferred<T>&& deferred, std::source_location at) : inner_(std::move(deferred).releaseChain()), at_(at) {
+    if (!inner_->endsWith<T>()) {
+      Chain* inner = std::exchange(inner_, nullptr);
+      Deferred<T> back(inner);
+      inner->throwRetyped(valueType<T>, false);
+    }
+  }
+  Awaiter(const Awaiter&) = delete;
+  Awaiter& operator=(const Awaiter&) = delete;
+  ~Awaiter() {
+    if (!inner_) return;
+    if (suspended_) {
+      inner_->dropReference();
+    } else {
+      inner_->dropHandle();
+    }
+  }
+
+  bool await_ready() const noexcept { return inner_->ready(); }
+
+  template <class P>
+  void await_suspend(std::coroutine_handle<P> coroutine) {
+    Chain* waiter = nullptr;
+    if constexpr (std::is_base_of_v<CoroutineFrame, P>) {
+      waiter = &coroutine.promise().chain();
+      waiter->setWaitingOn(inner_);
+    }
+    inner_->append(stageType<Resume>, Resume{coroutine, waiter}, at_, valueType<void>);
+    inner_->setAwaited();
+    // From here on only the result is wanted; if nobody is left to bring it, dropping the handle resumes the coroutine
+    // with that news, and this object may be gone.
+    suspended_ = true;
+    Chain* inner = inner_;
+    inner->addReference();
+    inner->dropHandle();
+  }
+
+  T await_resume() {
+    Chain& inner = *inner_;
+    if (inner.failed()) [[unlikely]] {
+      const Failure failure = inner.failure();
+      inner.consume();
+      failure.raise();
+    }
+    if constexpr (std::is_void_v<T>) {
+      inner.consume();
+    } else {
+      T value = std::move(inner.value<T>());
+      inner.consume();
+      return value;
+    }
+  }
+
+ private:
+  Chain* inner_;
+  std::source_location at_;
+  bool suspended_ = false;
+};
+
+}  // namespace bight::detail
+
+namespace bight {
+
+/// Waits for the result: `co_await fetch(url)`, `co_await std::move(d)`.
+template <class T>
+auto operator co_await(Deferred<T>&& deferred) {
+  return detail::Awaiter<T>(std::move(deferred), std::source_location());
+}
+template <class T>
+void operator co_await(Deferred<T>& deferred) = delete;  // co_await consumes the Deferred: write co_await std::move(d)
+
+}  // namespace bight
+
+template <class T, class... A>
+struct std::coroutine_traits<bight::Deferred<T>, A...> {
+  using promise_type = bight::detail::CoroutinePromise<T>;
+};

@@ -1,0 +1,68 @@
+/// @file
+/// What gatherResults, deferredList and race share: one state that looks at the result of each member as it comes in.
+/// Internal.
+#pragma once
+
+#include <cstddef>
+#include <source_location>
+#include <utility>
+#include <vector>
+
+#include <bight/deferred.hpp>
+
+namespace bight::detail {
+
+/// The base of such a state. Counted by the stages it has put into the members; holds the members only to be able to
+/// cancel them, so a member whose producers have gone still notices that and fails.
+class Members {
+ public:
+  Members() = default;
+  Members(const Members&) = delete;
+  Members& operator=(const Members&) = delete;
+
+  void cancelAll() {
+    // A canceller may bring about everything, also the end of the state: the list is taken out first.
+    const std::vector<ChainReference> members = std::exchange(members_, {});
+    for (const ChainReference& member : members) member->cancel();
+  }
+
+ protected:
+  std::vector<ChainReference> members_;
+  std::size_t references_ = 0;
+
+  template <class State>
+  friend class StateReference;
+  template <class State, class T>
+  friend void addMember(State& state, Deferred<T> member, std::size_t index, std::source_location at);
+};
+
+template <class State>
+class StateReference {
+ public:
+  explicit StateReference(State& state) noexcept : state_(&state) { ++state.references_; }
+  StateReference(StateReference&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
+  StateReference(const StateReference&) = delete;
+  StateReference& operator=(const StateReference&) = delete;
+  ~StateReference() {
+    if (state_ && --state_->references_ == 0) delete state_;
+  }
+  State* operator->() const noexcept { return state_; }
+  State& operator*() const noexcept { return *state_; }
+
+ private:
+  State* state_;
+};
+
+template <class State, class T>
+void addMember(State& state, Deferred<T> member, std::size_t index, std::source_location at) {
+  Chain& chain = member.chain();
+  if (!chain.endsWith<T>()) chain.throwRetyped(valueType<T>, false);
+  state.members_.emplace_back(chain);
+  chain.setAwaited();
+  addObserver(
+      chain,
+      [state = StateReference<State>(state), index](Chain& arrived) { state->template arrived<T>(index, arrived); }, at,
+      valueType<void>);
+}
+
+}  // namespace bight::detail

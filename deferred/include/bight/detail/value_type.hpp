@@ -1,0 +1,90 @@
+/// @file
+/// The table of operations by which the untyped chain moves and destroys the typed result it holds. Internal.
+#pragma once
+
+#include <cstddef>
+#include <new>
+#include <type_traits>
+#include <typeinfo>
+#include <utility>
+
+#include <bight/failure.hpp>
+
+namespace bight::detail {
+
+/// What a chain must know of the type of a result. One per type; compared by address first.
+struct ValueType {
+  const std::type_info* type;
+  /// Moves the value from one slot to another and ends the one moved from.
+  void (*move)(void* to, void* from) noexcept;
+  /// Null if there is nothing to do.
+  void (*destroy)(void*) noexcept;
+
+  bool operator==(const ValueType& other) const noexcept { return this == &other || *type == *other.type; }
+};
+
+/// Results up to this size live inside the chain: a std::string, a std::vector, a pair of pointers.
+inline constexpr std::size_t slotSize = 32;
+
+/// How a T lies in a slot: itself, or a pointer to it where it is too large or might throw while being moved.
+template <class T>
+struct Slot {
+  static constexpr bool inside =
+      sizeof(T) <= slotSize && alignof(T) <= alignof(void*) && std::is_nothrow_move_constructible_v<T>;
+
+  static T& at(void* slot) noexcept {
+    if constexpr (inside) {
+      return *std::launder(static_cast<T*>(slot));
+    } else {
+      return **std::launder(static_cast<T**>(slot));
+    }
+  }
+
+  template <class... A>
+  static void make(void* slot, A&&... arguments) {
+    if constexpr (inside) {
+      ::new (slot) T(std::forward<A>(arguments)...);
+    } else {
+      ::new (slot) T*(new T(std::forward<A>(arguments)...));
+    }
+  }
+
+  static void destroy(void* slot) noexcept {
+    if constexpr (inside) {
+      at(slot).~T();
+    } else {
+      delete &at(slot);
+    }
+  }
+
+  static void move(void* to, void* from) noexcept {
+    if constexpr (inside) {
+      ::new (to) T(std::move(at(from)));
+      destroy(from);
+    } else {
+      ::new (to) T*(&at(from));
+    }
+  }
+};
+
+/// `void` results have no value: the chain only knows that there is one.
+template <>
+struct Slot<void> {
+  static void move(void*, void*) noexcept {}
+};
+
+template <class T>
+constexpr auto slotDestructor() -> void (*)(void*) noexcept {
+  if constexpr (std::is_void_v<T>) {
+    return nullptr;
+  } else if constexpr (Slot<T>::inside && std::is_trivially_destructible_v<T>) {
+    return nullptr;
+  } else {
+    return &Slot<T>::destroy;
+  }
+}
+
+template <class T>
+inline constexpr ValueType valueType{&typeid(T), &Slot<T>::move, slotDestructor<T>()};
+
+}  // namespace bight::detail

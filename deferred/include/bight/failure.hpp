@@ -1,0 +1,147 @@
+/// @file
+/// `Failure`: an exception as a value.
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <exception>
+#include <iosfwd>
+#include <source_location>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <typeinfo>
+#include <utility>
+
+#include <bight/export.hpp>
+
+namespace bight {
+
+class Failure;
+
+namespace detail {
+struct FailureState;
+}
+
+/// An exception, wrapped so that it can be handed from stage to stage without being thrown. Twisted: `failure.Failure`.
+///
+///     d.addErrback([](Failure f) {
+///       f.trap<ConnectionRefusedError, TimeoutError>();   // anything else goes on down the chain
+///       return cachedPage();
+///     });
+///
+/// A Failure is a small shared value: copying it shares the same immutable state, and its count is atomic, so it may
+/// cross threads. Making one from an exception value does not throw anything; looking at its type does not either.
+class BIGHT_API Failure {
+ public:
+  /// How much `getTraceback` tells.
+  enum class Detail { brief, normal, verbose };
+
+  /// Wraps the exception that is being handled now. Throws NoCurrentExceptionError outside of a `catch`.
+  Failure();
+
+  /// Wraps `exception`. Throws std::invalid_argument if it is null.
+  explicit Failure(std::exception_ptr exception);
+
+  /// Wraps a copy of an exception value: `Failure(std::runtime_error("no route"))`.
+  template <class E>
+    requires(!std::is_same_v<std::remove_cvref_t<E>, Failure> &&
+             !std::is_same_v<std::remove_cvref_t<E>, std::exception_ptr>)
+  explicit Failure(E&& exception) : Failure(std::make_exception_ptr(std::forward<E>(exception))) {}
+
+  Failure(const Failure& other) noexcept;
+  Failure(Failure&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
+  Failure& operator=(const Failure& other) noexcept;
+  Failure& operator=(Failure&& other) noexcept {
+    std::swap(state_, other.state_);
+    return *this;
+  }
+  ~Failure() {
+    if (state_) release();
+  }
+
+  /// The type of the first of `E...` that the exception is or derives from; null if it is none of them. Nothing is
+  /// thrown (A96).
+  ///
+  ///     if (f.check<TimeoutError>()) retry();
+  template <class... E>
+  const std::type_info* check() const noexcept {
+    const std::type_info* found = nullptr;
+    static_cast<void>(((find(typeid(E)) ? (found = &typeid(E), true) : false) || ...));
+    return found;
+  }
+
+  /// As `check`, but rethrows the original exception if it is none of `E...`: in an errback, that leaves the chain
+  /// failed with the very same Failure (A97).
+  template <class... E>
+  const std::type_info* trap() const {
+    const std::type_info* found = check<E...>();
+    if (!found) raise();
+    return found;
+  }
+
+  /// The exception as an `E`, or null if it is not one. Valid as long as this Failure (or a copy of it) lives.
+  template <class E>
+  const E* get() const noexcept {
+    return static_cast<const E*>(find(typeid(E)));
+  }
+
+  /// Throws the original exception (A98). Twisted: `raiseException`.
+  [[noreturn]] void raise() const;
+
+  /// The exception itself. Twisted: `value`.
+  std::exception_ptr exception() const noexcept;
+
+  /// The demangled name of the exception's type, such as "std::runtime_error".
+  std::string typeName() const;
+
+  /// What the exception says of itself: `what()`, or the text for a thrown string; never throws for a strange exception
+  /// (A99).
+  std::string getErrorMessage() const;
+
+  /// The Failure that was being handled when this one came up, or null (A16). Lives as long as this Failure.
+  const Failure* cause() const noexcept;
+
+  /// The story of the failure as text, with a newline at its end (A100).
+  std::string getTraceback(Detail detail = Detail::normal) const;
+  std::string getBriefTraceback() const { return getTraceback(Detail::brief); }
+  void printTraceback(std::ostream& out, Detail detail = Detail::normal) const;
+  void printBriefTraceback(std::ostream& out) const { printTraceback(out, Detail::brief); }
+  void printDetailedTraceback(std::ostream& out) const { printTraceback(out, Detail::verbose); }
+
+  /// The running number of this Failure in the process, from 1 (A105).
+  std::uint64_t count() const noexcept;
+
+  /// The same Failure, not merely an equal one (A17).
+  bool operator==(const Failure& other) const noexcept { return state_ == other.state_; }
+
+ private:
+  friend struct detail::FailureState;
+
+  void release() noexcept;
+  const void* find(const std::type_info& type) const noexcept;
+
+  detail::FailureState* state_ = nullptr;  // null only after having been moved from
+};
+
+/// "[Failure instance: Traceback …]", as Twisted prints one.
+BIGHT_API std::ostream& operator<<(std::ostream& out, const Failure& failure);
+/// The same as a string.
+BIGHT_API std::string toString(const Failure& failure);
+
+/// A demangled type name, for messages.
+BIGHT_API std::string typeName(const std::type_info& type);
+
+namespace detail {
+
+/// What all copies of a Failure share. Immutable once the stage that made it has returned.
+struct BIGHT_API FailureState {
+  /// Wraps the exception in flight, for a stage that threw. If it is the exception of `handled`, the result is
+  /// `handled` itself (A17); otherwise `handled`, if any, becomes the cause (A16).
+  static Failure caught(std::source_location stage, const Failure* handled);
+  /// `failure` with `cause` as its cause, unless it has one or is that very failure.
+  static Failure withCause(Failure failure, const Failure* cause);
+};
+
+}  // namespace detail
+}  // namespace bight

@@ -1,0 +1,71 @@
+#include <bight/unhandled.hpp>
+
+#include <cstdio>
+#include <memory>
+#include <mutex>
+
+#include <bight/errors.hpp>
+
+namespace bight {
+
+namespace {
+
+struct Hook {
+  std::mutex mutex;
+  std::shared_ptr<UnhandledFailureHook> hook;
+};
+
+Hook& installed() {
+  static Hook* const hook = new Hook;  // never destroyed: failures may still be reported while the process ends
+  return *hook;
+}
+
+std::string place(std::source_location at) {
+  return std::string(at.file_name()) + ":" + std::to_string(at.line());
+}
+
+void printOnStderr(const UnhandledFailure& unhandled) noexcept {
+  if (unhandled.failure.check<CancelledError>()) return;
+  try {
+    const std::string text = describe(unhandled);
+    std::fwrite(text.data(), 1, text.size(), stderr);
+  } catch (...) {
+    std::fputs("bight: an unhandled error could not be described\n", stderr);
+  }
+}
+
+}  // namespace
+
+UnhandledFailureHook setUnhandledFailureHook(UnhandledFailureHook hook) {
+  std::shared_ptr<UnhandledFailureHook> next;
+  if (hook) next = std::make_shared<UnhandledFailureHook>(std::move(hook));
+  const std::lock_guard lock(installed().mutex);
+  installed().hook.swap(next);
+  return next ? std::move(*next) : UnhandledFailureHook();
+}
+
+std::string describe(const UnhandledFailure& unhandled) {
+  std::string text(unhandled.context);
+  text += ":\n" + unhandled.failure.getTraceback();
+  if (*unhandled.created.file_name()) text += "  Deferred created at " + place(unhandled.created) + "\n";
+  if (*unhandled.fired.file_name()) text += "  fired at " + place(unhandled.fired) + "\n";
+  return text;
+}
+
+void detail::reportUnhandled(const UnhandledFailure& unhandled) noexcept {
+  try {
+    std::shared_ptr<UnhandledFailureHook> hook;
+    {
+      const std::lock_guard lock(installed().mutex);
+      hook = installed().hook;
+    }
+    if (hook) {
+      (*hook)(unhandled);
+      return;
+    }
+  } catch (...) {  // the hook failed: better twice than never
+  }
+  printOnStderr(unhandled);
+}
+
+}  // namespace bight
