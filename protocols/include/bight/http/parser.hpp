@@ -32,26 +32,25 @@ struct RequestHead {
   std::string_view query;  ///< what follows the first '?', undecoded, up to a '#'; empty if there is none
   std::string_view host;   ///< host and port of an absolute target, else of the Host field; empty if there is none
   Fields fields;
-  std::vector<detail::FieldPosition>* positions = nullptr;  ///< what `fields` looks at, counted from raw.data()
-  std::optional<std::uint64_t> contentLength;               ///< what Content-Length says
-  std::uint8_t minorVersion = 1;                            ///< HTTP/1.this
-  bool chunked = false;                                     ///< the content comes in chunks
-  bool keepAlive = true;                                    ///< the connection may carry another request after this one
-  bool expectContinue = false;  ///< the client waits for "100 Continue" before it sends the content
-  bool upgrade = false;         ///< "Connection: upgrade" with an Upgrade field, or CONNECT
+  std::optional<std::uint64_t> contentLength;  ///< what Content-Length says
+  std::uint8_t minorVersion = 1;               ///< HTTP/1.this
+  bool chunked = false;                        ///< the content comes in chunks
+  bool keepAlive = true;                       ///< the connection may carry another request after this one
+  bool expectContinue = false;                 ///< the client waits for "100 Continue" before it sends the content
+  bool upgrade = false;                        ///< "Connection: upgrade" with an Upgrade field, or CONNECT
 };
 
 /// Reads requests from bytes that arrive in any pieces.
 ///
 ///     RequestParser parser;
-///     while (true) {
-///       switch (parser.next(input)) {              // takes what it uses off the front of `input`
-///         case RequestParser::Event::head:     begin(parser.head()); break;
-///         case RequestParser::Event::body:     append(parser.body()); break;
-///         case RequestParser::Event::end:      answer(); break;             // `input` may hold the next request:
-///         pipelining case RequestParser::Event::needMore: return;                      // `input` is empty now case
-///         RequestParser::Event::closed:   return;                      // "Connection: close" was said: nothing more
-///         is read case RequestParser::Event::refused:  refuse(parser.refusal()); return;
+///     for (;;) {
+///       switch (parser.next(input)) {  // takes what it uses off the front of `input`
+///         case RequestParser::Event::head: begin(parser.head()); break;
+///         case RequestParser::Event::body: append(parser.body()); break;
+///         case RequestParser::Event::end: answer(); break;      // `input` may hold the next request: pipelining
+///         case RequestParser::Event::needMore: return;          // `input` is empty now
+///         case RequestParser::Event::closed: return;            // "Connection: close" was said: nothing more is read
+///         case RequestParser::Event::refused: return refuse(parser.refusal());
 ///       }
 ///     }
 ///
@@ -84,6 +83,8 @@ class BIGHT_API RequestParser {
   RequestParser() : RequestParser(Options{}) {}
   /// Throws std::invalid_argument for a head limit above 65535 or any limit of zero but `body` and `chunkExtensions`.
   explicit RequestParser(const Options& options);
+  RequestParser(const RequestParser&) = delete;
+  RequestParser& operator=(const RequestParser&) = delete;
 
   /// Reads on up to the next event, and takes what was used off the front of `input`.
   Event next(std::string_view& input);
@@ -102,9 +103,7 @@ class BIGHT_API RequestParser {
   std::optional<Refusal> finish() const noexcept;
 
   /// Whether it stands between two requests and holds nothing.
-  bool idle() const noexcept {
-    return stage_ == Stage::requestLine && buffer_.empty() && emptyLines_ == 0 && !sawReturn_;
-  }
+  bool idle() const noexcept { return stage_ == Stage::requestLine && !sawReturn_ && (handedOut_ || buffer_.empty()); }
 
   /// Makes it as new, but for the memory that it has; a buffer grown large is let go.
   void reset() noexcept;
@@ -113,11 +112,11 @@ class BIGHT_API RequestParser {
   enum class Stage : std::uint8_t {
     requestLine,
     fields,
-    headDone,  // the head
+    headDone,  // the head has been handed out
     fixedBody,
     chunkSize,
     chunkExtension,
-    chunkLineEnd,  // the content
+    chunkLineEnd,
     chunkData,
     chunkDataReturn,
     chunkDataLineEnd,
@@ -126,55 +125,56 @@ class BIGHT_API RequestParser {
     closed,
     refused
   };
-  enum class Step { more, done, refused };
-
-  struct Cursor;
+  enum class Step : std::uint8_t { more, done, last, refused };
 
   Event readHead(std::string_view& input);
-  Event readBody(std::string_view& input);
+  Event readTrailers(std::string_view& input);
+  Event readContent(std::string_view& input, Stage then);
   Step skipEmptyLines(std::string_view& input);
   Step parseHead(const char* base, std::size_t size);
   Step parseRequestLine(const char* base, std::size_t size);
-  Step parseVersion(const char* base, std::size_t at, std::size_t end, bool clipped);
+  Step parseVersion(const char* at, const char* end, bool cut);
+  Step parseFields(const char* base, std::size_t size);
   Step parseField(const char* base, std::size_t size);
-  Step parseTrailers(const char* base, std::size_t size);
-  Step splitTarget(const char* base);
-  Step splitAbsolute(const char* base, std::string_view target);
   Step knownField(std::string_view name, std::string_view value);
   Step contentLength(std::string_view value);
   Step transferEncoding(std::string_view value);
-  void connection(std::string_view value);
-  Step concludeHead();
+  Step connectionOptions(std::string_view value);
+  Step splitTarget();
+  Step splitAbsoluteTarget();
+  void splitPath(std::string_view rest) noexcept;
+  Step concludeHead(const char* base);
   Step chunkLine(std::string_view& input);
   Step extensionByte(char c);
-  Event finishMessage();
-  Step refuse(int status, const char* sentence) noexcept;
+  Event endMessage();
   void beginMessage() noexcept;
+  void beginChunk() noexcept;
+  Step refuse(int status, const char* sentence) noexcept;
 
   Options options_;
   Stage stage_ = Stage::requestLine;
   std::uint8_t emptyLines_ = 0;
-  std::uint8_t extension_ = 0;  // the place in the grammar of chunk extensions
-  std::uint8_t sizeDigits_ = 0;
-  bool sawReturn_ = false;  // a CR before a request line waits for its LF
-  bool sawHost_ : 1 = false;
-  bool sawTransferEncoding_ : 1 = false;
-  bool sawOtherCoding_ : 1 = false;
-  bool sawClose_ : 1 = false;
-  bool sawKeepAlive_ : 1 = false;
-  bool sawUpgradeOption_ : 1 = false;
-  bool sawUpgradeField_ : 1 = false;
-  bool resume_ = false;   // a head or trailer lies in buffer_ and was handed out; drop it at the next call
-  std::size_t line_ = 0;  // where the line that is being read begins, counted from the head's (or trailer's) first byte
-  std::size_t methodSize_ = 0;
-  std::size_t targetAt_ = 0;
-  std::size_t targetSize_ = 0;
-  std::string_view hostField_;
-  std::uint64_t remaining_ = 0;  // of the content or the chunk
-  std::uint64_t received_ = 0;   // content of a chunked message so far
+  std::uint8_t extension_ = 0;   // the place in the grammar of chunk extensions
+  std::uint8_t sizeDigits_ = 0;  // of the present chunk's size
+  bool sawReturn_ = false;       // a CR before a request line waits for its LF
+  bool handedOut_ = false;       // what lies in buffer_ was handed out: it goes at the next call
+  bool isConnect_ = false;
+  bool sawTransferEncoding_ = false;
+  bool sawOtherCoding_ = false;
+  bool sawClose_ = false;
+  bool sawKeepAlive_ = false;
+  bool sawUpgradeOption_ = false;
+  bool sawUpgradeField_ = false;
+  std::uint16_t methodSize_ = 0;
+  std::uint16_t targetSize_ = 0;
+  std::int32_t hostIndex_ = -1;  // of the Host field in positions_
+  std::size_t line_ = 0;  // where the line that is read begins, from the first byte of the head or of the trailers
   std::size_t extensionBytes_ = 0;
-  std::string buffer_;  // the incomplete head or trailer
+  std::uint64_t remaining_ = 0;  // of the content, or of the chunk
+  std::uint64_t received_ = 0;   // chunked content so far
+  std::string buffer_;           // an incomplete head, or incomplete trailers
   std::vector<detail::FieldPosition> positions_;
+  const char* trailerBase_ = nullptr;
   RequestHead head_;
   std::string_view body_;
   Refusal refusal_;
