@@ -11,7 +11,7 @@ import tempfile
 from compile import Package
 from tap import Tap
 
-EXPECTED = 'bight 0.1.0'
+EXPECTED = 'bight 0.1.0: no 42'
 
 
 class Failed(Exception):

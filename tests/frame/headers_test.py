@@ -1,4 +1,5 @@
-"""Each public header compiles alone, and none brings a user what costs seconds to compile or ties them to a library of ours."""
+"""Each public header compiles alone, and none brings a user what costs seconds to compile or ties them to a library of ours.
+What is in detail/ is not for users, and does not count."""
 
 import concurrent.futures
 import os
@@ -36,7 +37,9 @@ def main():
     for package in ('deferred', 'reactor', 'protocols'):
         root = os.path.join(source, package, 'include')
         flags = Package(build, package)
-        for directory, _, files in os.walk(root):
+        for directory, names, files in os.walk(root):
+            if 'detail' in names:
+                names.remove('detail')
             headers += [(package, flags, os.path.relpath(os.path.join(directory, name), root)) for name in files if name.endswith('.hpp')]
     with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
         results = sorted(pool.map(lambda header: examine(*header), headers), key=lambda result: result[:2])
