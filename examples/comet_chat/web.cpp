@@ -1,0 +1,186 @@
+#include "web.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <bight/deferred.hpp>
+#include <bight/http/form.hpp>
+#include <bight/http/message.hpp>
+#include <bight/http/response_stream.hpp>
+
+#include "json.hpp"
+#include "page.hpp"
+
+namespace chat {
+namespace {
+
+namespace http = bight::http;
+using bight::Deferred;
+
+// ---- What the queries say
+
+template <class Number>
+Number numberIn(std::string_view text, const char* complaint) {
+  Number number{};
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || stop != text.data() + text.size()) throw http::StatusError(400, complaint);
+  return number;
+}
+
+Cursor cursorIn(const http::Form& query) {
+  Cursor cursor = Cursor::parse(query.get("since").value_or("0"));
+  if (const auto version = query.get("who")) {
+    cursor.people = numberIn<std::uint64_t>(*version, "\"who\" is to be the version of a list of people, such as 3.");
+  }
+  return cursor;
+}
+
+bight::Duration patienceIn(const http::Form& query) {
+  const auto text = query.get("timeout");
+  if (!text) return longestWait;
+  constexpr const char* complaint = "\"timeout\" is to be a number of seconds, 0 or more.";
+  const auto seconds = numberIn<double>(*text, complaint);
+  if (!(seconds >= 0)) throw http::StatusError(400, complaint);
+  const std::chrono::duration<double> asked(std::min(seconds, 3600.0));
+  return std::min(std::chrono::duration_cast<bight::Duration>(asked), longestWait);
+}
+
+std::string userIn(const http::Form& query) {
+  const auto user = query.get("user");
+  return user ? checkedName(*user) : std::string();
+}
+
+// ---- POST /put
+
+/// Any page on the web can make a browser send a form to us. The browser then says where that page came from.
+void refuseOtherSites(const http::Request& request) {
+  const auto origin = request.header("Origin");
+  if (!origin) return;
+  const std::size_t authority = origin->find("://");
+  if (authority == std::string_view::npos || origin->substr(authority + 3) != request.host()) {
+    throw http::StatusError(403, "This chat takes messages from its own page only.");
+  }
+}
+
+Words wordsIn(const http::Request& request) {
+  if (request.contentTypeIs("application/json")) return wordsFromJson(request.body());
+  const http::Form form = request.form();
+  const auto field = [&](std::string_view name) { return std::string(form.get(name).value_or("")); };
+  return {field("user"), field("text"), field("key")};
+}
+
+http::Response put(Room& room, const http::Request& request) {
+  refuseOtherSites(request);
+  const auto message = room.say(wordsIn(request));
+  return http::Response::json(R"({"id":)" + std::to_string(message->id) + R"(,"room":")" + room.name() + R"("})");
+}
+
+// ---- GET /wait: the long poll
+
+/// News as JSON. When ten thousand waited for the same news, it is written once.
+class NewsWriter {
+ public:
+  const std::string& write(const NewsPtr& news) {
+    if (news != news_) {
+      json_ = toJson(*news);
+      news_ = news;
+    }
+    return json_;
+  }
+
+ private:
+  NewsPtr news_;
+  std::string json_;
+};
+
+Deferred<http::Response> wait(Room& room, NewsWriter& writer, const http::Request& request) {
+  const http::Form query = request.queryForm();
+  return room.wait(cursorIn(query), patienceIn(query), userIn(query)).addCallback([&writer](const NewsPtr& news) {
+    return http::Response::json(writer.write(news)).with("Cache-Control", "no-store");
+  });
+}
+
+// ---- GET /events: the same as a stream of server-sent events
+
+std::string asEvents(const News& news, const Cursor& seen) {
+  std::string events;
+  if (news.missed) events += "event: missed\ndata: {}\n\n";
+  for (const auto& message : news.messages) {
+    events += "id: " + news.room + '-' + std::to_string(message->id) + "\ndata: " + toJson(*message) + "\n\n";
+  }
+  if (seen.people != news.people->version) events += "event: who\ndata: " + toJson(*news.people) + "\n\n";
+  return events.empty() ? ": still here\n\n" : events;
+}
+
+Cursor cursorOf(const http::Request& request, const http::Form& query) {
+  const auto lastEvent = request.header("Last-Event-ID");
+  return lastEvent ? Cursor::parse(*lastEvent) : cursorIn(query);
+}
+
+/// One reader, from its coming to its going: wait for news, write them, wait until they are on their way, and again. A
+/// reader that does not keep up therefore costs us what it has not read of one answer; what it misses meanwhile is in
+/// the history. When it goes away, this Deferred is cancelled: the `co_await` that it stands at throws, and nothing is
+/// left behind.
+Deferred<http::Response> events(Room& room, http::Request& request) {
+  const http::Form query = request.queryForm();
+  const std::string user = userIn(query);
+  Cursor cursor = cursorOf(request, query);
+  http::ResponseStream stream(request, {200, "text/event-stream", {{"Cache-Control", "no-store"}}, "retry: 1000\n\n"});
+  while (!room.closed()) {
+    const NewsPtr news = co_await room.wait(cursor, longestWait, user);
+    stream.write(asEvents(*news, cursor));
+    cursor = {.room = news->room, .id = news->last, .people = news->people->version};
+    co_await stream.drained();
+  }
+  stream.finish();
+  co_return http::Response{};
+}
+
+// ---- GET / and what belongs to it
+
+std::string_view typeOf(std::string_view name) {
+  if (name.ends_with(".html")) return "text/html; charset=utf-8";
+  if (name.ends_with(".css")) return "text/css; charset=utf-8";
+  if (name.ends_with(".js")) return "text/javascript; charset=utf-8";
+  return "image/svg+xml";
+}
+
+/// Whatever anybody manages to write into the page: the browser runs nothing that did not come from this program.
+constexpr std::string_view contentPolicy =
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+http::Response pageFile(const PageFile& file) {
+  http::Response response;
+  response.body = file.content;
+  response.headers.add("Content-Type", typeOf(file.name))
+      .add("Content-Security-Policy", contentPolicy)
+      .add("X-Content-Type-Options", "nosniff")
+      .add("Referrer-Policy", "no-referrer")
+      .add("Cache-Control", "no-cache");
+  return response;
+}
+
+}  // namespace
+
+std::shared_ptr<http::Resource> makeWeb(Room& room) {
+  const auto root = std::make_shared<http::Directory>();
+  for (const PageFile& file : pageFiles()) {
+    const auto resource = http::on("GET", [&file](http::Request&) { return pageFile(file); });
+    root->putChild(std::string(file.name == "index.html" ? "" : file.name), resource);
+  }
+  root->putChild("put", http::on("POST", [&room](http::Request& request) { return put(room, request); }));
+  root->putChild("wait", http::on("GET", [&room, writer = NewsWriter()](http::Request& request) mutable {
+                   return wait(room, writer, request);
+                 }));
+  root->putChild("events", http::on("GET", [&room](http::Request& request) { return events(room, request); }));
+  root->putChild("who",
+                 http::on("GET", [&room](http::Request&) { return http::Response::json(toJson(room.people())); }));
+  return root;
+}
+
+}  // namespace chat
