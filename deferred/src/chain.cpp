@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <string>
 
+#include <bight/coroutine.hpp>
 #include <bight/errors.hpp>
 #include <bight/unhandled.hpp>
 
@@ -22,6 +23,7 @@ struct Chain::Runner {
   unsigned nesting = 0;
   unsigned destroying = 0;
   bool resuming = false;        // the loop has just resumed a coroutine
+  Chain* ended = nullptr;       // the chain of the coroutine that ended then, if another coroutine alone waits for it
   Chain* next = nullptr;        // to be run before the rest of the present one
   Chain* queueFirst = nullptr;  // chains that wait for the outermost run
   Chain* queueLast = nullptr;
@@ -50,12 +52,17 @@ Chain* Chain::make(const ValueType& head, const ValueType& end, std::source_loca
 }
 
 Chain::~Chain() {
+  if (!stages_.empty() || scope_ || canceller_ || failed()) [[unlikely]]
+    endEverything();
+  dropHeld();
+}
+
+void Chain::endEverything() noexcept {
   if (scope_) leaveScope();
   if (flags_ & counted) uncount();
   if (failed()) reportUnhandled();
   stages_.clear();
-  dropHeld();
-  delete canceller_;
+  if (canceller_) dropCanceller();
 }
 
 // A value or a functor may own the next chain, and that one the next: such a row is taken down by a loop.
@@ -85,59 +92,76 @@ void Chain::destroy() noexcept {
 void Chain::run() {
   Runner& runner = Runner::ofThread;
   if (flags_ & counted) uncount();
-  addReference();
   if (runner.nesting >= Runner::maxNesting) {
-    flags_ |= queued;
-    next_ = nullptr;
-    (runner.queueLast ? runner.queueLast->next_ : runner.queueFirst) = this;
-    runner.queueLast = this;
+    queueOn(runner);
     return;
   }
   const bool resuming = std::exchange(runner.resuming, false);
   ++runner.nesting;
-  drain(runner);
-  if (runner.nesting == 1) {
-    while (Chain* chain = runner.queueFirst) {
-      runner.queueFirst = chain->next_;
-      if (!runner.queueFirst) runner.queueLast = nullptr;
-      chain->flags_ &= static_cast<std::uint16_t>(~queued);
-      if (chain->runnable()) {
-        chain->drain(runner);
-      } else {
-        chain->settle();
-        chain->dropReference();
-      }
-    }
+  flags_ |= running;
+  runStages(runner);
+  if (runner.next) [[unlikely]] {
+    addReference();
+    drain(runner);
+  } else {
+    flags_ &= static_cast<std::uint16_t>(~running);
+    if (failed()) settle();
   }
+  if (runner.nesting == 1 && runner.queueFirst) drainQueue(runner);
   --runner.nesting;
   runner.resuming = resuming;
 }
 
-/// Runs this chain and those that its results are handed to, the latest first. Ends the caller's reference.
-void Chain::drain(Runner& runner) {
-  Chain* top = this;
+void Chain::queueOn(Runner& runner) noexcept {
+  addReference();
+  flags_ |= queued;
   next_ = nullptr;
-  flags_ |= running;  // as long as it is on the stack, so that nothing else runs it or touches next_
-  while (top) {
-    top->runStages(runner);
+  (runner.queueLast ? runner.queueLast->next_ : runner.queueFirst) = this;
+  runner.queueLast = this;
+}
+
+void Chain::drainQueue(Runner& runner) {
+  while (Chain* chain = runner.queueFirst) {
+    runner.queueFirst = chain->next_;
+    if (!runner.queueFirst) runner.queueLast = nullptr;
+    chain->flags_ &= static_cast<std::uint16_t>(~queued);
+    if (chain->runnable()) {
+      chain->flags_ |= running;
+      chain->runStages(runner);
+      chain->drain(runner);
+    } else {
+      chain->settle();
+      chain->dropReference();
+    }
+  }
+}
+
+/// Goes on after runStages() of this chain: runs those that its result was handed to, the latest first, then what is
+/// left of each. Ends the caller's reference.
+void Chain::drain(Runner& runner) {
+  Chain* top = this;  // the chains in hand, each `running`, so that nothing else runs them or touches next_
+  next_ = nullptr;
+  for (;;) {
     if (Chain* next = std::exchange(runner.next, nullptr)) {
-      if (next->runnable()) {
+      if (!next->runnable()) {
+        next->settle();
+        next->dropReference();
+      } else {
         if (next->flags_ & counted) next->uncount();
         next->next_ = top;
         next->flags_ |= running;
         top = next;
-      } else {
-        next->settle();
-        next->dropReference();
       }
-      continue;
+    } else {
+      Chain* done = top;
+      top = done->next_;
+      done->next_ = nullptr;
+      done->flags_ &= static_cast<std::uint16_t>(~running);
+      done->settle();
+      done->dropReference();
+      if (!top) return;
     }
-    Chain* done = top;
-    top = done->next_;
-    done->next_ = nullptr;
-    done->flags_ &= static_cast<std::uint16_t>(~running);
-    done->settle();
-    done->dropReference();
+    top->runStages(runner);
   }
 }
 
@@ -170,8 +194,30 @@ void Chain::runNext(Chain* chain) noexcept {
   Runner::ofThread.next = chain;
 }
 
-void Chain::resumesCoroutine(bool on) noexcept {
-  Runner::ofThread.resuming = on;
+/// Resumes a coroutine. If that ended, and a coroutine alone waits for its chain, returns that chain.
+inline Chain* Chain::resume(Runner& runner, std::coroutine_handle<> coroutine) {
+  runner.resuming = true;
+  coroutine.resume();
+  runner.resuming = false;
+  return std::exchange(runner.ended, nullptr);
+}
+
+// Coroutines that wait for each other end in a row, the innermost first. When one that this loop resumed ends, and a
+// coroutine alone waits for its chain, the loop goes on with that one: no stack grows, and the chain in between need
+// not be run.
+void Chain::resumeRow(Resume resume) {
+  Runner& runner = Runner::ofThread;
+  for (;;) {
+    if (resume.waiter) resume.waiter->setWaitingOn(nullptr);
+    Chain* ended = Chain::resume(runner, resume.coroutine);
+    if (!ended) return;
+    resume = *std::launder(static_cast<Resume*>(ended->stages_.front().functor()));
+    ended->stages_.forgetOnly();
+  }
+}
+
+void Resume::run(void* functor, Chain&) {
+  Chain::resumeRow(*std::launder(static_cast<Resume*>(functor)));
 }
 
 void Chain::endFireOfCoroutine() {
@@ -179,8 +225,12 @@ void Chain::endFireOfCoroutine() {
   if (stages_.empty() || !runnable()) {
     settle();
   } else if (std::exchange(runner.resuming, false)) {
-    addReference();
-    runner.next = this;
+    if (stages_.isOnly(stageType<Resume>)) {
+      runner.ended = this;  // kept by the one who waits
+    } else {
+      addReference();
+      runner.next = this;
+    }
   } else {
     run();
   }

@@ -1,8 +1,5 @@
 #include <bight/coroutine.hpp>
 
-#include <array>
-#include <utility>
-
 #include "free_list.hpp"
 
 namespace bight::detail {
@@ -13,40 +10,37 @@ namespace {
 constexpr std::size_t step = 64;
 constexpr std::size_t steps = 16;
 
-struct Size {
-  void* (*take)();
-  void (*give)(void*) noexcept;
+struct Frames {
+  SpareBlocks spare[steps];
+};
+constinit thread_local Frames frames{};
+
+struct Guard {
+  ~Guard() {
+    for (std::size_t i = 0; i < steps; ++i) frames.spare[i].end((i + 1) * step);
+  }
 };
 
-template <std::size_t... i>
-constexpr std::array<Size, sizeof...(i)> makeSizes(std::index_sequence<i...>) {
-  return {Size{&FreeList<(i + 1) * step, 256>::take, &FreeList<(i + 1) * step, 256>::give}...};
+void arm() {
+  static thread_local Guard guard;
+  static_cast<void>(&guard);
+  for (SpareBlocks& spare : frames.spare) spare.room = 256;
 }
-
-constexpr auto sizes = makeSizes(std::make_index_sequence<steps>());
 
 }  // namespace
 
 void* CoroutineFrame::operator new(std::size_t size) {
   const std::size_t which = (size - 1) / step;
-  return which < steps ? sizes[which].take() : ::operator new(size);
+  return which < steps ? frames.spare[which].take((which + 1) * step) : ::operator new(size);
 }
 
 void CoroutineFrame::operator delete(void* frame, std::size_t size) noexcept {
   const std::size_t which = (size - 1) / step;
   if (which < steps) {
-    sizes[which].give(frame);
+    frames.spare[which].give(frame, (which + 1) * step, &arm);
   } else {
     ::operator delete(frame, size);
   }
-}
-
-void Resume::run(void* functor, Chain&) {
-  Resume& stage = *std::launder(static_cast<Resume*>(functor));
-  if (stage.waiter) stage.waiter->setWaitingOn(nullptr);
-  Chain::resumesCoroutine(true);
-  stage.coroutine.resume();
-  Chain::resumesCoroutine(false);
 }
 
 }  // namespace bight::detail

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <new>
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -18,66 +19,75 @@
 
 namespace bight::detail {
 
-/// A list per thread and size, at most `limit` blocks long. A block may be given back in another thread than it was
-/// taken in.
-///
-/// The list itself needs no construction or destruction, so that it works in the constructors and destructors of other
-/// thread-local objects; a separate guard, armed by the first block kept, empties it when the thread ends.
-template <std::size_t size, std::size_t limit>
-class FreeList {
- public:
-  static void* take() {
-    if (BIGHT_KEEP_BLOCKS && list_.first) {
-      Block* block = list_.first;
-      list_.first = block->next;
-      --list_.count;
+/// Blocks that one thread has to spare, as a row of them. Needs no construction or destruction, so that it works in the constructors and
+/// destructors of other thread-local objects too: `room` is 0 until a guard, which empties the row when the thread ends, has been armed,
+/// and again after that guard has done its work.
+struct SpareBlocks {
+  struct Block {
+    Block* next;
+  };
+  Block* first = nullptr;
+  std::uint32_t count = 0;
+  std::uint32_t room = 0;
+  bool ended = false;
+
+  void* take(std::size_t size) {
+    if (BIGHT_KEEP_BLOCKS && first) {
+      Block* block = first;
+      first = block->next;
+      --count;
       return block;
     }
     return ::operator new(size);
   }
 
-  static void give(void* memory) noexcept {
-    if (!BIGHT_KEEP_BLOCKS || list_.count >= limit || list_.ended) {
-      ::operator delete(memory, size);
-      return;
+  /// @param arm  makes the guard and sets `room`
+  void give(void* memory, std::size_t size, void (*arm)()) noexcept {
+    if (count >= room) [[unlikely]] {
+      if (BIGHT_KEEP_BLOCKS && room == 0 && !ended) arm();
+      if (count >= room) {
+        ::operator delete(memory, size);
+        return;
+      }
     }
-    if (!list_.guarded) arm();
-    list_.first = ::new (memory) Block{list_.first};
-    ++list_.count;
+    first = ::new (memory) Block{first};
+    ++count;
   }
+
+  void end(std::size_t size) noexcept {
+    ended = true;
+    room = 0;
+    while (Block* block = first) {
+      first = block->next;
+      ::operator delete(block, size);
+    }
+    count = 0;
+  }
+};
+
+/// The spare blocks of one size in this thread, at most `limit`. A block may be given back in another thread than it was taken in.
+template <std::size_t size, std::size_t limit>
+class FreeList {
+ public:
+  static void* take() { return spare_.take(size); }
+  static void give(void* memory) noexcept { spare_.give(memory, size, &arm); }
 
  private:
   static_assert(size >= sizeof(void*));
-  struct Block {
-    Block* next;
-  };
-  struct List {
-    Block* first = nullptr;
-    std::size_t count = 0;
-    bool guarded = false;
-    bool ended = false;
-  };
-  struct Guard {
-    bool armed = false;
-    ~Guard() {
-      list_.ended = true;
-      while (Block* block = list_.first) {
-        list_.first = block->next;
-        ::operator delete(block, size);
-      }
-      list_.count = 0;
-    }
-  };
 
-  static void arm() noexcept {
+  struct Guard {
+    ~Guard() { spare_.end(size); }
+  };
+  static void arm() {
     static thread_local Guard guard;
-    guard.armed = list_.guarded = true;
+    static_cast<void>(&guard);
+    spare_.room = limit;
   }
 
-  static constinit thread_local List list_;
+  static constinit thread_local SpareBlocks spare_;
 };
 
 template <std::size_t size, std::size_t limit>
-constinit thread_local typename FreeList<size, limit>::List FreeList<size, limit>::list_{};
+constinit thread_local SpareBlocks FreeList<size, limit>::spare_{};
 
 }  // namespace bight::detail

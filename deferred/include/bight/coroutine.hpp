@@ -180,9 +180,7 @@ class Awaiter {
     // From here on only the result is wanted; if nobody is left to bring it, dropping the handle resumes the coroutine
     // with that news, and this object may be gone.
     suspended_ = true;
-    Chain* inner = inner_;
-    inner->addReference();
-    inner->dropHandle();
+    inner_->handleBecomesReference();
   }
 
   T await_resume() {

@@ -22,6 +22,7 @@
 /// (A26, A92).
 #pragma once
 
+#include <coroutine>
 #include <cstddef>
 #include <cstdint>
 #include <new>
@@ -41,6 +42,7 @@ class CancelScope;
 namespace bight::detail {
 
 class Chain;
+struct Resume;
 struct ScopeEntry;
 
 /// What a kind of stage does. One static table per kind of stage; the functor follows the Stage in the arena.
@@ -71,10 +73,14 @@ class BIGHT_API StageQueue {
   StageQueue(const StageQueue&) = delete;
   StageQueue& operator=(const StageQueue&) = delete;
   ~StageQueue() {
-    if (read_ != write_ || chunk_) clear();
+    if (read_ != write_) clear();  // an empty one has no chunk
   }
 
   bool empty() const noexcept { return read_ == write_; }
+  /// Whether there is one stage, and it is of this type.
+  bool isOnly(const StageType& type) noexcept {
+    return static_cast<std::size_t>(write_ - read_) == type.size && front().type == &type;
+  }
 
   /// Room for a stage of `size` bytes (a multiple of 8, at most `largest`) at the end; `added` makes it part of the
   /// queue.
@@ -98,6 +104,9 @@ class BIGHT_API StageQueue {
       nextChunk();
     }
   }
+
+  /// Forgets the only stage, which needs no destruction.
+  void forgetOnly() noexcept { rewind(); }
 
   /// Destroys all stages, in order.
   void clear() noexcept;
@@ -158,6 +167,14 @@ class BIGHT_API Chain {
     if (--handles_ == 0) lastHandleGone();
     dropReference();
   }
+  /// The end of a Deferred that only wants the result from now on: to be called when it waits for that.
+  void handleBecomesReference() noexcept {
+    if (--handles_ == 0 && promises_ == 0) {
+      addReference();
+      lastHandleGone();
+      dropReference();
+    }
+  }
   void addPromise() noexcept {
     ++references_;
     ++promises_;
@@ -178,7 +195,8 @@ class BIGHT_API Chain {
     fired_ = at;
     return true;
   }
-  /// Runs the stages with the result that has been set. To be called after `beginFire` returned true.
+  /// Runs the stages with the result that has been set. To be called after `beginFire` returned true. The caller keeps
+  /// the chain, as with all that may run it.
   void endFire() {
     if (canceller_) dropCanceller();
     if (!stages_.empty() && runnable()) {
@@ -292,8 +310,8 @@ class BIGHT_API Chain {
   void setWaitingOn(Chain* inner) noexcept { waitingOn_ = inner; }
   /// For a continuation stage: the chain that shall run on next, before the rest of this one. Takes over one reference.
   static void runNext(Chain* chain) noexcept;
-  /// For a continuation stage that resumes a coroutine: see endFireOfCoroutine.
-  static void resumesCoroutine(bool on) noexcept;
+  /// Resumes a coroutine, and those that wait for its end, one after the other.
+  static void resumeRow(Resume resume);
   /// The end of waiting for `inner`: takes its result, or learns that there will be none. The latter runs on at once.
   void resumeWith(Chain& inner) noexcept;
   void resumeAbandoned() noexcept;
@@ -330,9 +348,12 @@ class BIGHT_API Chain {
   bool runnable() const noexcept {
     return (flags_ & (called | running | queued)) == called && pauses_ == 0 && !waitingOn_;
   }
+  static Chain* resume(Runner& runner, std::coroutine_handle<> coroutine);
   void run();
   void runStages(Runner& runner);
   void drain(Runner& runner);
+  void queueOn(Runner& runner) noexcept;
+  static void drainQueue(Runner& runner);
   void settle() noexcept;
   void reportUnhandled() noexcept;
   void lastHandleGone() noexcept;
@@ -341,6 +362,7 @@ class BIGHT_API Chain {
   void uncount() noexcept;
   void leaveScope() noexcept;
   void cutOff() noexcept;
+  void endEverything() noexcept;
   void dropHeld() noexcept {
     if (held_ && held_->destroy) held_->destroy(slot_);
     held_ = nullptr;
