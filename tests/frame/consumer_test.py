@@ -36,7 +36,7 @@ def by_pkg_config(source, stage, prefix, work, compiler):
 
 
 def by_cmake(source, stage, prefix, work, compiler):
-    step('cmake', '-S', os.path.join(source, 'tests/consumer'), '-B', work, f'-DCMAKE_PREFIX_PATH={stage}{prefix}',
+    step('cmake', '-G', 'Ninja', '-S', os.path.join(source, 'tests/consumer'), '-B', work, f'-DCMAKE_PREFIX_PATH={stage}{prefix}',
          f'-Dbight_DIR={os.path.dirname(find(stage, "bightConfig.cmake"))}', f'-DCMAKE_CXX_COMPILER={compiler[0]}')
     step('cmake', '--build', work)
     return os.path.join(work, 'consumer')
