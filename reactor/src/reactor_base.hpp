@@ -3,15 +3,12 @@
 /// events, the queue from other threads, the order of the shutdown. And what transports need of it.
 #pragma once
 
-#include <array>
-#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -21,6 +18,12 @@
 #include <bight/poller.hpp>
 #include <bight/reactor.hpp>
 
+#include "descriptor_set.hpp"
+#include "signals.hpp"
+#include "system_events.hpp"
+#include "thread_binding.hpp"
+#include "timer_heap.hpp"
+#include "waker.hpp"
 #include "write_batch.hpp"
 
 namespace bight::detail {
@@ -41,8 +44,9 @@ class Owned {
 
  private:
   friend class ReactorBase;
-  Owned* before_ = nullptr;
-  Owned* after_ = nullptr;
+  Owned* newer_ = nullptr;
+  Owned* older_ = nullptr;
+  bool isOwned_ = false;
 };
 
 class ReactorBase final : public Reactor {
@@ -68,7 +72,7 @@ class ReactorBase final : public Reactor {
   void callInThread(Function<void()> call) override;
   void suggestThreadPoolSize(std::size_t size) override;
   ThreadPool& getThreadPool() override;
-  bool isInIOThread() const noexcept override;
+  bool isInIOThread() const noexcept override { return thread_.here(); }
   std::shared_ptr<detail::ThreadQueue> threadQueue() override { return threadQueue_; }
   void keepPending(std::shared_ptr<detail::Pending> pending) override;
   void forgetPending(const detail::Pending& pending) noexcept override;
@@ -124,16 +128,12 @@ class ReactorBase final : public Reactor {
     }
   }
 
-  /// Catches calls from other threads: throws WrongThread in debug builds, else logs once. `what` names the function
+  /// Catches calls from other threads: WrongThread in debug builds, logged once in others. `what` names the function
   /// called.
-  void checkThread(const char* what) const {
-    if (!isInIOThread()) [[unlikely]]
-      wrongThread(what);
-  }
+  void checkThread(const char* what) const { thread_.check(what); }
 
-  /// The process is about to lose a loop that was told to shut down by signal `number` (first), or shall end at once
-  /// (second).
-  void signalled(int number) noexcept;
+  /// For tests: throw or log, whatever the build.
+  void setThrowsInWrongThread(bool throws) noexcept { thread_.setThrows(throws); }
 
  protected:
   void runWith(RunOptions options) override;
@@ -141,26 +141,56 @@ class ReactorBase final : public Reactor {
   SystemEventTrigger addTrigger(Phase phase, std::string_view event, TriggerCall call) override;
 
  private:
-  enum class Life : unsigned char { fresh, starting, started, stopping, stopped, crashed };
-
-  void turn(Duration atMost);
-  void runQueues();
-  void runTimers();
-  void endDispatch() noexcept;
+  void turn(Duration until);
+  void runQueues() noexcept;
+  void runQueue(std::vector<Function<void()>>& calls, const char* context) noexcept;
+  void runTimers() noexcept;
+  /// Ends a dispatch: sends what was written, lets go of what was closed, and complains if it took long.
+  void endDispatch(const char* what) noexcept;
   void finishDispatch() noexcept;
-  void disconnectAll();
-  void stopThreadPool();
-  void wrongThread(const char* what) const;
+  void pollOnce(Duration until);
+  void duringEvent(std::string_view event);
+  void signalled(int number) noexcept;
+  void disconnectAll(const Failure& reason) noexcept;
+  void stopThreadPool() noexcept;
+  void refuseInsideTurn(const char* what) const;
 
-  // Touched by every dispatch: kept together.
+  // What every dispatch touches comes first.
   std::unique_ptr<Poller> poller_;
+  ThreadBinding thread_;
   WriteBatch writeBatch_;
   std::vector<Function<void()>> afterDispatch_;
   std::unique_ptr<char[]> readBuffer_;
+  Duration slowLimit_ = std::chrono::milliseconds(100);
+  Duration dispatchBegan_{0};  // on the coarse clock
 
-  bool running_ = false;
+  TimerHeap timers_;
+  Duration passTime_{
+      0};  // the time of the last pass over the timers: whatever is scheduled since belongs to a later one
+  std::vector<Function<void()>> soon_;
+  std::vector<Function<void()>> taken_;
+
+  bool looping_ = false;  // inside run(), and it shall go on
+  bool inRun_ = false;    // inside run()
+  bool inTurn_ = false;   // inside a turn
+  bool running_ = false;  // what the user sees
+  bool stopRequested_ = false;
+  bool shutdownFired_ = false;
+  bool stopped_ = false;  // the shutdown is through, or under way
+  bool installSignals_ = false;
+  int pollErrors_ = 0;  // without a success between
   std::optional<int> exitSignal_;
-  std::shared_ptr<detail::ThreadQueue> threadQueue_;
+
+  Owned* newestOwned_ = nullptr;
+  Owned* oldestOwned_ = nullptr;
+  DescriptorSet descriptors_;
+  Waker waker_;
+  std::shared_ptr<ThreadQueue> threadQueue_;
+  std::unordered_map<const Pending*, std::shared_ptr<Pending>> pending_;
+  std::unique_ptr<ThreadPool> pool_;
+  Duration poolPatience_ = std::chrono::seconds(5);
+  std::unique_ptr<SignalWatch> signals_;
+  SystemEvents events_;
 };
 
 }  // namespace bight::detail

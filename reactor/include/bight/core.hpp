@@ -39,13 +39,6 @@ struct RunOptions {
   bool installSignalHandlers = true;
 };
 
-namespace detail {
-template <class T>
-inline constexpr bool isDeferred = false;
-template <class T>
-inline constexpr bool isDeferred<Deferred<T>> = true;
-}  // namespace detail
-
 /// Life and death of a reactor. Twisted: IReactorCore. To be called in the reactor's thread.
 class BIGHT_API ReactorCore {
  public:

@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <bight/export.hpp>
@@ -50,8 +51,8 @@ class BIGHT_API Poller {
   /// For `poll`: wait until something happens.
   static constexpr Duration forever = Duration::max();
 
-  /// Called by `dispatch` after each target. `context` is what was given with it.
-  using AfterEach = void (*)(void* context) noexcept;
+  /// Called by `dispatch`. `context` is what was given with it.
+  using Hook = void (*)(void* context) noexcept;
 
   virtual ~Poller();
 
@@ -81,7 +82,9 @@ class BIGHT_API Poller {
   static Duration steadyNow() noexcept;
 
   /// For the reactor: what `dispatch` calls after each target.
-  void setAfterEach(AfterEach afterEach, void* context) noexcept;
+  void setAfterEach(Hook afterEach, void* context) noexcept;
+  /// For the reactor: what `dispatch` calls before the next target, once. Null: nothing.
+  void setBeforeNext(Hook beforeNext) noexcept { beforeNext_ = beforeNext; }
 
  protected:
   Poller() = default;
@@ -90,12 +93,14 @@ class BIGHT_API Poller {
 
   /// How a poller calls a target. The reactor ends each dispatch here: it sends what was written.
   void dispatch(PollTarget& target, unsigned events) noexcept {
+    if (beforeNext_) std::exchange(beforeNext_, nullptr)(context_);
     target.ready(events);
     if (afterEach_) afterEach_(context_);
   }
 
  private:
-  AfterEach afterEach_ = nullptr;
+  Hook beforeNext_ = nullptr;
+  Hook afterEach_ = nullptr;
   void* context_ = nullptr;
 };
 

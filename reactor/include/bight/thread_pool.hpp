@@ -42,6 +42,9 @@ class BIGHT_API ThreadPool {
   /// @return how many calls were left running or were dropped
   std::size_t stop(Duration limit);
 
+  /// Takes no more work from now on; what is queued is still done. `stop()` must follow.
+  void refuse();
+
   /// Queues `work`. What it throws is logged.
   /// @throws AlreadyQuit after `stop()`.
   void callInThread(Function<void()> work);

@@ -58,4 +58,155 @@ class BIGHT_API ReactorThreads {
   virtual void forgetPending(const detail::Pending& pending) noexcept = 0;
 };
 
+namespace detail {
+
+/// Work that was given to a thread, and the Deferred that waits for it. The promise belongs to the reactor's thread,
+/// which lets go of it when the reactor dies; work and result belong to whichever thread has the job at the moment.
+template <class F, class R>
+struct ThreadJob final : Pending {
+  explicit ThreadJob(F f) : work(std::move(f)) {}
+
+  void run() noexcept {
+    try {
+      if constexpr (std::is_void_v<R>) {
+        (*work)();
+        result.emplace();
+      } else {
+        result.emplace((*work)());
+      }
+    } catch (...) {
+      result.emplace(Failure());
+    }
+    work.reset();  // what it captured dies in the thread that used it
+  }
+  void fire() {
+    if (auto answer = std::exchange(promise, std::nullopt)) answer->callback(*std::exchange(result, std::nullopt));
+  }
+  void abandon() noexcept override { promise.reset(); }
+
+  std::optional<F> work;
+  std::optional<Result<R>> result;
+  std::optional<Promise<R>> promise;
+};
+
+/// What a call from a thread waits for.
+template <class R>
+class Rendezvous {
+ public:
+  void deliver(Result<R> result) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (result_) return;
+      result_.emplace(std::move(result));
+    }
+    came_.notify_one();
+  }
+  R wait() {
+    std::unique_lock lock(mutex_);
+    came_.wait(lock, [this] { return result_.has_value(); });
+    return std::move(*result_).value();
+  }
+
+  /// The end of it that must deliver: when it is dropped, the waiting thread gets an AbandonedError instead.
+  class End {
+   public:
+    explicit End(std::shared_ptr<Rendezvous> place) : place_(std::move(place)) {}
+    End(End&&) noexcept = default;
+    End& operator=(End&&) = delete;
+    ~End() {
+      if (place_) place_->deliver(Failure(AbandonedError()));
+    }
+    void deliver(Result<R> result) { std::exchange(place_, nullptr)->deliver(std::move(result)); }
+
+   private:
+    std::shared_ptr<Rendezvous> place_;
+  };
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable came_;
+  std::optional<Result<R>> result_;
+};
+
+template <class T>
+struct Undeferred {
+  using type = T;
+};
+template <class T>
+struct Undeferred<Deferred<T>> {
+  using type = T;
+};
+
+}  // namespace detail
+
+/// Runs `f()` in a thread of `pool`; the Deferred fires in the reactor's thread with what it returns or throws. `f`
+/// must not touch anything of the reactor, and no Deferred; it is destroyed in that thread. Cancelling does not stop
+/// the thread; its result is dropped then.
+/// @throws AlreadyQuit if the pool has been stopped.
+template <class F>
+auto deferToThreadPool(ReactorThreads& reactor, ThreadPool& pool, F f) {
+  using R = std::decay_t<std::invoke_result_t<F&>>;
+  static_assert(
+      !detail::isDeferred<R>,
+      "bight: a function that runs in a thread cannot return a Deferred: Deferreds belong to the reactor's thread");
+  Deferred<R> deferred;
+  auto job = std::make_shared<detail::ThreadJob<F, R>>(std::move(f));
+  job->promise = deferred.promise();
+  reactor.keepPending(job);
+  try {
+    pool.callInThread([job, &reactor, queue = reactor.threadQueue()]() mutable {
+      job->run();
+      queue->push([job = std::move(job), &reactor] {
+        reactor.forgetPending(*job);
+        job->fire();
+      });
+    });
+  } catch (...) {
+    deferred.addErrback([](Failure) {});
+    reactor.forgetPending(*job);
+    throw;
+  }
+  return deferred;
+}
+
+/// The same in the reactor's own pool. Twisted: threads.deferToThread.
+template <class F>
+auto deferToThread(ReactorThreads& reactor, F f) {
+  return deferToThreadPool(reactor, reactor.getThreadPool(), std::move(f));
+}
+
+/// Runs the calls one after the other, in this order, in one thread of the reactor's pool. One that throws is logged,
+/// and those after it are not made.
+BIGHT_API void callMultipleInThread(ReactorThreads& reactor, std::vector<Function<void()>> calls);
+
+/// From another thread: runs `f()` in the reactor's thread, waits until it has its result, also if that is a Deferred,
+/// and returns it or throws what it failed with. Waits for ever if the reactor never runs; if it is destroyed before it
+/// has answered, throws AbandonedError.
+/// @throws std::logic_error in the reactor's own thread, where it would wait for itself.
+template <class F>
+auto blockingCallFromThread(ReactorThreads& reactor, F f) {
+  using Returned = std::decay_t<std::invoke_result_t<F&>>;
+  using R = typename detail::Undeferred<Returned>::type;
+  if (reactor.isInIOThread()) {
+    throw std::logic_error(
+        "blockingCallFromThread was called in the reactor's own thread: it would wait for itself for ever");
+  }
+  auto place = std::make_shared<detail::Rendezvous<R>>();
+  reactor.callFromThread([end = typename detail::Rendezvous<R>::End(place), f = std::move(f)]() mutable {
+    try {
+      if constexpr (detail::isDeferred<Returned>) {
+        f().addBoth([end = std::move(end)](Result<R> result) mutable { end.deliver(std::move(result)); });
+      } else if constexpr (std::is_void_v<Returned>) {
+        f();
+        end.deliver({});
+      } else {
+        end.deliver(f());
+      }
+    } catch (...) {
+      end.deliver(Failure());
+    }
+  });
+  return place->wait();
+}
+
 }  // namespace bight

@@ -88,7 +88,7 @@ class BIGHT_API ReactorTime {
   /// @throws std::invalid_argument if `delay` is negative or `call` is empty.
   virtual DelayedCall callLater(Duration delay, Function<void()> call) = 0;
 
-  /// The calls that are still to come, in no particular order.
+  /// The calls that are still to come, in the order in which they will be made.
   virtual std::vector<DelayedCall> getDelayedCalls() const = 0;
 };
 

@@ -1,0 +1,305 @@
+// Descriptors on one event_base with one chosen method. Decisions, each measured (docs/design/02-loop.md):
+//
+// - Events are persistent and stay added: one-shot events cost 1.75 times. Each registration holds its read event; the
+// write event is a second one,
+//   from its own slab, that exists only while writing is watched. So an idle connection costs one event.
+// - The timers are the reactor's own. All that libevent has to know is when to come back at the latest: one alarm,
+// which is set only when the
+//   next moment is earlier than the one it is set to. Timers that are pushed back again and again, as timeouts are, so
+//   cost no call here; the price is a turn without work now and then.
+// - On epoll the alarm is a timerfd of ours. libevent's own timers use a coarse clock there (half a millisecond takes
+// four), and its precise
+//   ones make one system call in every turn, timers or none. On the other methods libevent's precise timers cost
+//   nothing more.
+// - No locks (the base is used by one thread), no environment variables, no signals, no bufferevents.
+#include "libevent_poller.hpp"
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <sys/select.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+#include <mutex>
+#include <new>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+
+#ifdef __linux__
+#include <sys/timerfd.h>
+#endif
+
+#include <bight/log.hpp>
+
+namespace bight::detail {
+namespace {
+
+/// Objects of one kind from blocks that are kept for the next ones.
+template <class T>
+class Slab {
+ public:
+  template <class... A>
+  T* make(A&&... arguments) {
+    if (!free_) addBlock();
+    Cell* cell = free_;
+    free_ = cell->next;
+    return ::new (static_cast<void*>(cell)) T(std::forward<A>(arguments)...);
+  }
+  void recycle(T* object) noexcept {
+    object->~T();
+    Cell* cell = ::new (static_cast<void*>(object)) Cell;
+    cell->next = free_;
+    free_ = cell;
+  }
+
+ private:
+  static constexpr std::size_t blockCells = 32;
+  union Cell {
+    Cell() noexcept : next(nullptr) {}
+    ~Cell() {}
+    Cell* next;
+    T object;
+  };
+  void addBlock() {
+    blocks_.push_back(std::make_unique<Cell[]>(blockCells));
+    Cell* cells = blocks_.back().get();
+    for (std::size_t i = 0; i < blockCells; ++i) cells[i].next = i + 1 < blockCells ? &cells[i + 1] : free_;
+    free_ = cells;
+  }
+
+  Cell* free_ = nullptr;
+  std::vector<std::unique_ptr<Cell[]>> blocks_;
+};
+
+struct ConfigFree {
+  void operator()(event_config* config) const noexcept { event_config_free(config); }
+};
+struct BaseFree {
+  void operator()(event_base* base) const noexcept { event_base_free(base); }
+};
+
+void logFromLibevent(int severity, const char* text) {
+  static constexpr LogLevel levels[] = {LogLevel::debug, LogLevel::debug, LogLevel::warn, LogLevel::error};
+  Logger("bight.libevent").log(severity >= 0 && severity <= 3 ? levels[severity] : LogLevel::error, text);
+}
+
+void sendLogsToUs() {
+  static std::once_flag once;
+  std::call_once(once, [] { event_set_log_callback(logFromLibevent); });
+}
+
+class LibeventPoller final : public Poller {
+ public:
+  explicit LibeventPoller(const std::string& method);
+  ~LibeventPoller() override;
+
+  std::string_view name() const noexcept override { return name_; }
+  PollHandle* add(int fd, unsigned interest, PollTarget& target) override;
+  void change(PollHandle* handle, unsigned interest) override;
+  void remove(PollHandle* handle) noexcept override;
+  void poll(Duration until) override;
+
+ private:
+  struct Slot : PollHandle {
+    Slot(LibeventPoller& owner, int descriptor, PollTarget& who) : target(&who), poller(&owner), fd(descriptor) {}
+    event readEvent{};
+    event* writeEvent = nullptr;
+    PollTarget* target;
+    LibeventPoller* poller;
+    int fd;
+    unsigned interest = 0;
+  };
+  struct WriteEvent {
+    event it{};
+  };
+
+  static void onReadable(evutil_socket_t, short, void* slot) noexcept {
+    const Slot* it = static_cast<const Slot*>(slot);
+    it->poller->dispatch(*it->target, pollRead);
+  }
+  static void onWritable(evutil_socket_t, short, void* slot) noexcept {
+    const Slot* it = static_cast<const Slot*>(slot);
+    it->poller->dispatch(*it->target, pollWrite);
+  }
+  static void onAlarm(evutil_socket_t, short, void* poller) noexcept {
+    static_cast<LibeventPoller*>(poller)->alarmRang_ = true;
+  }
+
+  void watchRead(Slot& slot);
+  void watchWrite(Slot& slot);
+  void unwatchWrite(Slot& slot) noexcept;
+  void setAlarm(Duration until);
+
+  std::string name_;
+  std::unique_ptr<event_base, BaseFree> base_;
+  event alarm_{};
+  int alarmFd_ = -1;                    // the timerfd; -1: libevent's own timer
+  Duration alarmAt_ = Poller::forever;  // what the alarm is set to
+  bool alarmRang_ = false;
+  bool limited_ = false;  // select: descriptors below FD_SETSIZE only
+  Slab<Slot> slots_;
+  Slab<WriteEvent> writeEvents_;
+};
+
+LibeventPoller::LibeventPoller(const std::string& method) : name_(method), limited_(method == "select") {
+  sendLogsToUs();
+  const std::unique_ptr<event_config, ConfigFree> config(event_config_new());
+  if (!config) throw std::bad_alloc();
+  for (const char** each = event_get_supported_methods(); *each; ++each) {
+    if (method != *each && event_config_avoid_method(config.get(), *each) != 0) throw std::bad_alloc();
+  }
+  bool timerFd = false;
+#ifdef __linux__
+  timerFd = method == "epoll";
+#endif
+  int flags = EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV | EVENT_BASE_FLAG_NO_CACHE_TIME;
+  if (!timerFd) flags |= EVENT_BASE_FLAG_PRECISE_TIMER;
+  if (event_config_set_flag(config.get(), flags) != 0) throw std::runtime_error("libevent refuses the flags it needs");
+  base_.reset(event_base_new_with_config(config.get()));
+  const char* got = base_ ? event_base_get_method(base_.get()) : nullptr;
+  if (!got || method != got) {
+    throw std::runtime_error("libevent was asked for the method \"" + method + "\" and gave " +
+                             (got ? "\"" + std::string(got) + "\"" : "nothing"));
+  }
+#ifdef __linux__
+  if (timerFd) {
+    alarmFd_ = ::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (alarmFd_ < 0) throw std::system_error(errno, std::generic_category(), "opening a timerfd for the reactor");
+    event_assign(&alarm_, base_.get(), alarmFd_, EV_READ | EV_PERSIST, onAlarm, this);
+    if (event_add(&alarm_, nullptr) != 0) {
+      ::close(alarmFd_);
+      throw std::system_error(errno, std::generic_category(), "watching the reactor's timerfd");
+    }
+  }
+#endif
+  if (!timerFd) event_assign(&alarm_, base_.get(), -1, 0, onAlarm, this);
+}
+
+LibeventPoller::~LibeventPoller() {
+  event_del(&alarm_);
+  if (alarmFd_ >= 0) ::close(alarmFd_);
+}
+
+void LibeventPoller::watchRead(Slot& slot) {
+  event_assign(&slot.readEvent, base_.get(), slot.fd, EV_READ | EV_PERSIST, onReadable, &slot);
+  errno = 0;
+  if (event_add(&slot.readEvent, nullptr) != 0) {
+    throw std::system_error(errno ? errno : EBADF, std::generic_category(),
+                            name_ + " cannot watch descriptor " + std::to_string(slot.fd));
+  }
+}
+
+void LibeventPoller::watchWrite(Slot& slot) {
+  WriteEvent* made = writeEvents_.make();
+  event_assign(&made->it, base_.get(), slot.fd, EV_WRITE | EV_PERSIST, onWritable, &slot);
+  errno = 0;
+  if (event_add(&made->it, nullptr) != 0) {
+    const int error = errno ? errno : EBADF;
+    writeEvents_.recycle(made);
+    throw std::system_error(error, std::generic_category(),
+                            name_ + " cannot watch descriptor " + std::to_string(slot.fd));
+  }
+  slot.writeEvent = &made->it;
+}
+
+void LibeventPoller::unwatchWrite(Slot& slot) noexcept {
+  event_del(slot.writeEvent);
+  writeEvents_.recycle(reinterpret_cast<WriteEvent*>(std::exchange(slot.writeEvent, nullptr)));
+}
+
+PollHandle* LibeventPoller::add(int fd, unsigned interest, PollTarget& target) {
+  if (fd < 0) throw std::system_error(EBADF, std::generic_category(), "watching descriptor " + std::to_string(fd));
+  if (limited_ && fd >= FD_SETSIZE) {
+    throw std::length_error("the select reactor cannot watch descriptor " + std::to_string(fd) + ": it ends at " +
+                            std::to_string(FD_SETSIZE - 1) + ". Use another reactor for so many connections");
+  }
+  Slot* slot = slots_.make(*this, fd, target);
+  try {
+    change(slot, interest);
+  } catch (...) {
+    remove(slot);
+    throw;
+  }
+  return slot;
+}
+
+void LibeventPoller::change(PollHandle* handle, unsigned interest) {
+  Slot& slot = *static_cast<Slot*>(handle);
+  const unsigned added = interest & ~slot.interest;
+  const unsigned dropped = slot.interest & ~interest;
+  if (added & pollRead) watchRead(slot);
+  slot.interest |= added & pollRead;
+  if (added & pollWrite) watchWrite(slot);
+  slot.interest |= added & pollWrite;
+  if (dropped & pollRead) event_del(&slot.readEvent);
+  if (dropped & pollWrite) unwatchWrite(slot);
+  slot.interest &= ~dropped;
+}
+
+void LibeventPoller::remove(PollHandle* handle) noexcept {
+  Slot* slot = static_cast<Slot*>(handle);
+  if (slot->interest & pollRead) event_del(&slot->readEvent);
+  if (slot->interest & pollWrite) unwatchWrite(*slot);
+  slots_.recycle(slot);
+}
+
+void LibeventPoller::setAlarm(Duration until) {
+  alarmAt_ = until;
+  if (alarmFd_ < 0) {
+    // A libevent timer counts from now, in microseconds: rounded up, so that it does not ring too early.
+    const auto left = std::max(Duration::zero(), until - steadyNow());
+    const auto micros = std::chrono::ceil<std::chrono::microseconds>(left).count();
+    timeval tv{};
+    tv.tv_sec = static_cast<decltype(tv.tv_sec)>(micros / 1000000);
+    tv.tv_usec = static_cast<decltype(tv.tv_usec)>(micros % 1000000);
+    event_add(&alarm_, &tv);
+    return;
+  }
+#ifdef __linux__
+  // Setting it also takes back what it has rung; all zeros switch it off.
+  itimerspec moment{};
+  if (until != forever) {
+    const auto nanos = std::max<Duration::rep>(until.count(), 1);
+    moment.it_value.tv_sec = static_cast<time_t>(nanos / 1000000000);
+    moment.it_value.tv_nsec = static_cast<long>(nanos % 1000000000);
+  }
+  ::timerfd_settime(alarmFd_, TFD_TIMER_ABSTIME, &moment, nullptr);
+#endif
+}
+
+void LibeventPoller::poll(Duration until) {
+  const bool wait = until != dontWait;
+  if (alarmRang_) {
+    alarmRang_ = false;
+    alarmAt_ = forever;
+    if (!wait || until == forever) {
+      if (alarmFd_ >= 0) setAlarm(forever);
+    }
+  }
+  if (wait && until < alarmAt_) setAlarm(until);
+  const int flags = EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY | (wait ? 0 : EVLOOP_NONBLOCK);
+  if (event_base_loop(base_.get(), flags) < 0) {
+    throw std::system_error(errno, std::generic_category(), "waiting with " + name_);
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<Poller> makeLibeventPoller(const std::string& method) {
+  return std::make_unique<LibeventPoller>(method);
+}
+
+std::vector<std::string> libeventMethods() {
+  std::vector<std::string> found;
+  for (const char* known : {"epoll", "kqueue", "poll", "select"}) {
+    for (const char** each = event_get_supported_methods(); *each; ++each) {
+      if (std::string_view(*each) == known) found.emplace_back(known);
+    }
+  }
+  return found;
+}
+
+}  // namespace bight::detail

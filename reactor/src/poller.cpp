@@ -1,0 +1,80 @@
+#include <bight/poller.hpp>
+
+#include <algorithm>
+#include <ctime>
+#include <mutex>
+#include <stdexcept>
+#include <utility>
+
+#include "poller_registry.hpp"
+
+namespace bight {
+
+Poller::~Poller() = default;
+
+Duration Poller::steadyNow() noexcept {
+  return std::chrono::steady_clock::now().time_since_epoch();
+}
+
+void Poller::setAfterEach(Hook afterEach, void* context) noexcept {
+  afterEach_ = afterEach;
+  context_ = context;
+}
+
+namespace detail {
+namespace {
+
+struct Registration {
+  std::string name;
+  PollerFactory make;
+};
+
+struct Registry {
+  std::mutex mutex;
+  std::vector<Registration> all;
+  Registry() {
+    for (const std::string& method : libeventMethods()) {
+      all.push_back({method, [method] { return makeLibeventPoller(method); }});
+    }
+  }
+};
+
+Registry& registry() {
+  static Registry it;
+  return it;
+}
+
+}  // namespace
+
+PollerFactory findPoller(std::string_view name) {
+  Registry& r = registry();
+  const std::lock_guard lock(r.mutex);
+  const auto found =
+      std::find_if(r.all.begin(), r.all.end(), [&](const Registration& each) { return each.name == name; });
+  return found == r.all.end() ? PollerFactory() : found->make;
+}
+
+}  // namespace detail
+
+void registerPoller(std::string name, PollerFactory make) {
+  if (name.empty() || name == "default") {
+    throw std::invalid_argument("registerPoller: \"" + name + "\" cannot be a name: it means the system's best");
+  }
+  if (!make) throw std::invalid_argument("registerPoller: the factory for \"" + name + "\" is empty");
+  detail::Registry& r = detail::registry();
+  const std::lock_guard lock(r.mutex);
+  for (const auto& each : r.all) {
+    if (each.name == name) throw std::invalid_argument("registerPoller: there is a reactor \"" + name + "\" already");
+  }
+  r.all.push_back({std::move(name), std::move(make)});
+}
+
+std::vector<std::string> availableReactors() {
+  detail::Registry& r = detail::registry();
+  const std::lock_guard lock(r.mutex);
+  std::vector<std::string> names;
+  for (const auto& each : r.all) names.push_back(each.name);
+  return names;
+}
+
+}  // namespace bight

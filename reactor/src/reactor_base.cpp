@@ -1,0 +1,445 @@
+// One turn of the loop:
+//
+//   ┌─▶ calls from threads and callSoon, those that were there when it began, FIFO
+//   │   timers whose time has come; the clock is read once; new ones wait for the next turn
+//   │   the shutdown, if stop() was called
+//   │   what was written leaves
+//   └── wait for descriptors until the next timer, and dispatch what is ready: at the end of each, what was written
+//   leaves
+//
+// The clock is read only if there are timers; the poller is given a moment, not a span, and so needs no clock either.
+//
+// Shutdown: stop() only sets a flag. At the end of the turn's calls "shutdown" is fired; its `before` triggers may
+// return Deferreds, and the loop turns on until they have fired. `during` begins with the reactor's own part: running()
+// becomes false, everything owned and watched is told that it is lost, the pool is stopped. While the pool finishes,
+// the queue from threads is still served: a thread that waits in blockingCallFromThread would otherwise hold up the
+// end.
+#include "reactor_base.hpp"
+
+#include <ctime>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include <bight/connection_errors.hpp>
+#include <bight/reactor_errors.hpp>
+
+#include "log_unhandled.hpp"
+
+namespace bight::detail {
+namespace {
+
+const Logger& reactorLog() {
+  static const Logger log("bight.reactor");
+  return log;
+}
+
+/// A clock for spans of a tenth of a second: a few milliseconds coarse where that makes it cheap.
+Duration coarseNow() noexcept {
+#ifdef CLOCK_MONOTONIC_COARSE
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+#else
+  return Poller::steadyNow();
+#endif
+}
+
+}  // namespace
+
+ReactorBase::ReactorBase(std::unique_ptr<Poller> poller)
+    : poller_(std::move(poller)),
+      readBuffer_(std::make_unique_for_overwrite<char[]>(readBufferSize)),
+      timers_(*this, &thread_),
+      descriptors_(*poller_),
+      waker_(*poller_),
+      threadQueue_(std::make_shared<ThreadQueue>([this] { waker_.wake(); })),
+      pool_(std::make_unique<ThreadPool>(0, 10, "reactor")),
+      events_([this](std::string_view event) { duringEvent(event); },
+              [this](const std::string& context, const Failure& failure) { report(context, failure); }) {
+  logUnhandledFailures();
+  poller_->setAfterEach(
+      [](void* self) noexcept { static_cast<ReactorBase*>(self)->endDispatch("events of a descriptor"); }, this);
+}
+
+ReactorBase::~ReactorBase() {
+  thread_.bindHere();
+  if (inRun_)
+    reactorLog().critical("a reactor is destroyed while it runs: call stop(), and destroy it after run() has returned");
+  running_ = looping_ = false;
+  stopped_ = true;
+  signals_.reset();
+  disconnectAll(Failure(ConnectionLost("The reactor was destroyed.")));
+  stopThreadPool();
+  // From here on threads find nobody. Whoever waits for an answer of theirs is told so.
+  const auto unheard = threadQueue_->close();
+  for (const auto& [key, pending] : std::exchange(pending_, {})) {
+    guarded("Unhandled Error in what waited for a thread when the reactor was destroyed", [&] { pending->abandon(); });
+  }
+  finishDispatch();
+  poller_->setAfterEach(nullptr, nullptr);
+  poller_->setBeforeNext(nullptr);
+}
+
+// ---- running and stopping ----
+
+void ReactorBase::refuseInsideTurn(const char* what) const {
+  if (inTurn_) {
+    throw std::logic_error(std::string(what) +
+                           " was called from inside a turn of this reactor; return instead, and let the loop go on");
+  }
+}
+
+void ReactorBase::runWith(RunOptions options) {
+  if (inRun_) throw ReactorAlreadyRunning("Reactor already running!");
+  if (stopped_) {
+    throw ReactorNotRestartable("This reactor has been stopped and stays so; make a new one with makeReactor()");
+  }
+  refuseInsideTurn("run");
+  thread_.bindHere();
+  inRun_ = looping_ = true;
+  stopRequested_ = shutdownFired_ = false;
+  exitSignal_.reset();
+  installSignals_ = options.installSignalHandlers;
+  struct Leaving {
+    ReactorBase& reactor;
+    ~Leaving() {
+      reactor.signals_.reset();
+      reactor.inRun_ = reactor.looping_ = reactor.running_ = false;
+    }
+  } const leaving{*this};
+  events_.fire("startup");
+  while (looping_) turn(Poller::forever);
+}
+
+void ReactorBase::iterateFor(Duration delay) {
+  checkThread("iterate");
+  refuseInsideTurn("iterate");
+  if (inRun_) throw std::logic_error("iterate was called inside run()");
+  turn(delay <= Duration::zero() ? Poller::dontWait : TimerHeap::later(seconds(), delay));
+}
+
+void ReactorBase::stop() {
+  checkThread("stop");
+  if (!inRun_ || !looping_ || stopRequested_) throw ReactorNotRunning("Can't stop reactor that isn't running.");
+  stopRequested_ = true;
+}
+
+void ReactorBase::crash() {
+  checkThread("crash");
+  looping_ = running_ = false;
+}
+
+void ReactorBase::signalled(int number) noexcept {
+  if (!stopRequested_ && looping_) {
+    reactorLog().info("Received " + std::string(signalName(number)) + ", shutting down.");
+    exitSignal_ = number;
+    stopRequested_ = true;
+  } else {
+    reactorLog().warn("Received " + std::string(signalName(number)) + " again, stopping at once.");
+    exitSignal_ = number;
+    stopped_ = true;
+    poolPatience_ = Duration::zero();
+    looping_ = running_ = false;
+  }
+}
+
+void ReactorBase::duringEvent(std::string_view event) {
+  if (event == "startup") {
+    if (!looping_) return;
+    running_ = true;
+    if (installSignals_ && !signals_) {
+      guarded("Signals will not stop this reactor", [this] {
+        signals_ = std::make_unique<SignalWatch>(*poller_, [this](int number) { signalled(number); });
+      });
+    }
+    guarded("The reactor's thread pool could not be started", [this] { pool_->start(); });
+  } else if (event == "shutdown") {
+    running_ = looping_ = false;
+    stopped_ = true;
+    disconnectAll(Failure(ConnectionLost()));
+    stopThreadPool();
+  }
+}
+
+void ReactorBase::disconnectAll(const Failure& reason) noexcept {
+  // Oldest first. A connectionLost that connects again gets the same answer in the next round, but not for ever.
+  for (int round = 0; round < 16 && newestOwned_; ++round) {
+    std::size_t count = 0;
+    for (const Owned* each = newestOwned_; each; each = each->older_) ++count;
+    for (; count > 0 && oldestOwned_; --count) {
+      Owned* each = oldestOwned_;
+      disown(*each);
+      guarded("Unhandled Error while disconnecting", [&] { each->disconnect(reason); });
+    }
+    finishDispatch();
+  }
+  if (newestOwned_) {
+    reactorLog().error(
+        "something opens a new connection whenever one is lost, also during the shutdown; it is left behind");
+    while (newestOwned_) disown(*newestOwned_);
+  }
+  for (const auto& selectable : descriptors_.removeAll()) {
+    guarded("Unhandled Error in connectionLost of a descriptor", [&] { selectable->connectionLost(reason); });
+  }
+  finishDispatch();
+}
+
+void ReactorBase::stopThreadPool() noexcept {
+  guarded("The reactor's thread pool could not be stopped", [this] {
+    pool_->refuse();
+    pool_->setIdleHook([queue = threadQueue_] { queue->push([] {}); });
+    const Duration limit = TimerHeap::later(seconds(), poolPatience_);
+    while (pool_->working() + pool_->queued() > 0 && poolPatience_ > Duration::zero() && seconds() < limit) {
+      runQueues();
+      finishDispatch();
+      if (!threadQueue_->pending() && pool_->working() + pool_->queued() > 0) pollOnce(limit);
+    }
+    const std::size_t left = pool_->stop(Duration::zero());
+    if (left > 0) {
+      reactorLog().error(
+          std::to_string(left) + " calls of the reactor's thread pool are left behind: they had not ended " +
+          std::to_string(std::chrono::duration<double>(poolPatience_).count()) + " s after the shutdown began");
+    }
+    runQueues();  // their last results
+    finishDispatch();
+  });
+}
+
+// ---- the turn ----
+
+void ReactorBase::turn(Duration until) {
+  struct InTurn {
+    bool& flag;
+    explicit InTurn(bool& f) : flag(f) { flag = true; }
+    ~InTurn() { flag = false; }
+  } const inTurn(inTurn_);
+  const bool wasLooping = looping_;
+  runQueues();
+  runTimers();
+  if (stopRequested_ && !shutdownFired_) [[unlikely]] {
+    shutdownFired_ = true;
+    events_.fire("shutdown");
+  }
+  finishDispatch();
+  if (wasLooping && !looping_) return;
+  if (stopRequested_ && !shutdownFired_) until = Poller::dontWait;  // what was just let go of has called stop()
+  if (threadQueue_->pending() || !soon_.empty()) {
+    until = Poller::dontWait;
+  } else if (!timers_.empty() && timers_.top() < until) {
+    until = timers_.top();
+  }
+  pollOnce(until);
+}
+
+void ReactorBase::pollOnce(Duration until) {
+  if (slowLimit_ != Duration::zero()) {
+    poller_->setBeforeNext([](void* self) noexcept { static_cast<ReactorBase*>(self)->dispatchBegan_ = coarseNow(); });
+  }
+  try {
+    poller_->poll(until);
+    pollErrors_ = 0;
+  } catch (...) {
+    report("Unexpected error in main loop.", Failure());
+    // A poller that cannot wait any more would have us spin.
+    if (++pollErrors_ >= 100) {
+      reactorLog().critical("the reactor cannot wait for events any more and ends its loop");
+      looping_ = running_ = false;
+      throw;
+    }
+  }
+}
+
+void ReactorBase::runQueue(std::vector<Function<void()>>& calls, const char* context) noexcept {
+  for (Function<void()>& call : calls) {
+    guarded(context, call);
+    call = nullptr;
+    endDispatch(context);
+  }
+  calls.clear();
+}
+
+void ReactorBase::runQueues() noexcept {
+  if (threadQueue_->pending()) {
+    std::vector<Function<void()>> calls = std::move(taken_);
+    threadQueue_->take(calls);
+    dispatchBegan_ = coarseNow();
+    runQueue(calls, "Unhandled Error while calling from thread");
+    taken_ = std::move(calls);  // for its memory
+  }
+  if (!soon_.empty()) {
+    std::vector<Function<void()>> calls = std::exchange(soon_, std::move(taken_));
+    dispatchBegan_ = coarseNow();
+    runQueue(calls, "Unhandled Error in a call of the next turn");
+    taken_ = std::move(calls);
+  }
+}
+
+void ReactorBase::runTimers() noexcept {
+  if (timers_.empty()) return;
+  const Duration now = seconds();
+  if (timers_.top() > now) return;
+  passTime_ = now;
+  dispatchBegan_ = coarseNow();
+  const bool wasLooping = looping_;
+  do {
+    {
+      TimerHeap::Due due = timers_.pop();
+      guarded("Unhandled Error while handling timed call", due);
+    }
+    endDispatch("a timed call");
+  } while (!timers_.empty() && timers_.top() <= now && !(wasLooping && !looping_));
+}
+
+void ReactorBase::finishDispatch() noexcept {
+  while (!writeBatch_.empty() || !afterDispatch_.empty()) {
+    writeBatch_.flush();
+    std::vector<Function<void()>> calls = std::exchange(afterDispatch_, {});
+    for (Function<void()>& call : calls) {
+      guarded("Unhandled Error at the end of a dispatch", call);
+      call = nullptr;
+    }
+  }
+}
+
+void ReactorBase::endDispatch(const char* what) noexcept {
+  if (!writeBatch_.empty() || !afterDispatch_.empty()) finishDispatch();
+  if (slowLimit_ == Duration::zero()) return;
+  const Duration now = coarseNow();
+  const Duration took = now - dispatchBegan_;
+  dispatchBegan_ = now;
+  if (took >= slowLimit_) [[unlikely]] {
+    reactorLog().warn("the reactor was held up for " +
+                      std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(took).count()) + " ms by " +
+                      what + "; long work belongs into a thread (deferToThread)");
+  }
+}
+
+// ---- what users and transports call ----
+
+void ReactorBase::removeSystemEventTrigger(SystemEventTrigger trigger) {
+  checkThread("removeSystemEventTrigger");
+  events_.remove(trigger);
+}
+
+void ReactorBase::fireSystemEvent(std::string_view event) {
+  checkThread("fireSystemEvent");
+  events_.fire(event);
+}
+
+SystemEventTrigger ReactorBase::addTrigger(Phase phase, std::string_view event, TriggerCall call) {
+  checkThread("addSystemEventTrigger");
+  return events_.add(phase, event, std::move(call));
+}
+
+DelayedCall ReactorBase::callLater(Duration delay, Function<void()> call) {
+  checkThread("callLater");
+  if (delay < Duration::zero()) throw std::invalid_argument("callLater: the delay is negative");
+  const Duration deadline = TimerHeap::later(seconds(), delay);
+  // Never part of the pass that may be running (B12), also if the clock has not moved since.
+  return timers_.add(deadline > passTime_ ? deadline : passTime_ + Duration(1), std::move(call));
+}
+
+std::vector<DelayedCall> ReactorBase::getDelayedCalls() const {
+  checkThread("getDelayedCalls");
+  return timers_.sorted();
+}
+
+void ReactorBase::callFromThread(Function<void()> call) {
+  if (!call) throw std::invalid_argument("callFromThread: the function is empty");
+  threadQueue_->push(std::move(call), !isInIOThread());
+}
+
+void ReactorBase::callInThread(Function<void()> call) {
+  pool_->callInThread(std::move(call));
+}
+
+void ReactorBase::suggestThreadPoolSize(std::size_t size) {
+  pool_->adjustPoolsize(0, size);
+}
+
+ThreadPool& ReactorBase::getThreadPool() {
+  return *pool_;
+}
+
+void ReactorBase::keepPending(std::shared_ptr<Pending> pending) {
+  checkThread("deferToThread");
+  const Pending* key = pending.get();
+  pending_.emplace(key, std::move(pending));
+}
+
+void ReactorBase::forgetPending(const Pending& pending) noexcept {
+  pending_.erase(&pending);
+}
+
+void ReactorBase::addReader(std::shared_ptr<Selectable> reader) {
+  checkThread("addReader");
+  descriptors_.addReader(std::move(reader));
+}
+void ReactorBase::addWriter(std::shared_ptr<Selectable> writer) {
+  checkThread("addWriter");
+  descriptors_.addWriter(std::move(writer));
+}
+void ReactorBase::removeReader(const std::shared_ptr<Selectable>& reader) {
+  checkThread("removeReader");
+  descriptors_.removeReader(reader);
+}
+void ReactorBase::removeWriter(const std::shared_ptr<Selectable>& writer) {
+  checkThread("removeWriter");
+  descriptors_.removeWriter(writer);
+}
+std::vector<std::shared_ptr<Selectable>> ReactorBase::removeAll() {
+  checkThread("removeAll");
+  return descriptors_.removeAll();
+}
+std::vector<std::shared_ptr<Selectable>> ReactorBase::getReaders() const {
+  checkThread("getReaders");
+  return descriptors_.readers();
+}
+std::vector<std::shared_ptr<Selectable>> ReactorBase::getWriters() const {
+  checkThread("getWriters");
+  return descriptors_.writers();
+}
+
+void ReactorBase::setSlowCallbackLimit(Duration limit) {
+  checkThread("setSlowCallbackLimit");
+  if (limit < Duration::zero()) throw std::invalid_argument("setSlowCallbackLimit: the limit is negative");
+  slowLimit_ = limit;
+}
+
+void ReactorBase::setThreadPoolPatience(Duration limit) {
+  checkThread("setThreadPoolPatience");
+  if (limit < Duration::zero()) throw std::invalid_argument("setThreadPoolPatience: the limit is negative");
+  poolPatience_ = limit;
+}
+
+void ReactorBase::callSoon(Function<void()> call) {
+  soon_.push_back(std::move(call));
+}
+
+void ReactorBase::afterDispatch(Function<void()> call) {
+  afterDispatch_.push_back(std::move(call));
+}
+
+void ReactorBase::own(Owned& owned) noexcept {
+  if (owned.isOwned_) return;
+  owned.isOwned_ = true;
+  owned.older_ = newestOwned_;
+  (newestOwned_ ? newestOwned_->newer_ : oldestOwned_) = &owned;
+  newestOwned_ = &owned;
+}
+
+void ReactorBase::disown(Owned& owned) noexcept {
+  if (!owned.isOwned_) return;
+  owned.isOwned_ = false;
+  (owned.newer_ ? owned.newer_->older_ : newestOwned_) = owned.older_;
+  (owned.older_ ? owned.older_->newer_ : oldestOwned_) = owned.newer_;
+  owned.newer_ = owned.older_ = nullptr;
+}
+
+void ReactorBase::report(std::string_view context, const Failure& failure) noexcept {
+  reactorLog().failure(context, failure);
+}
+
+}  // namespace bight::detail
