@@ -129,6 +129,9 @@ class BIGHT_API Fields {
   inline Iterator begin() const noexcept;
   inline Iterator end() const noexcept;
 
+  /// Where the fields lie, from the first byte of their message's head.
+  std::span<const detail::FieldPosition> positions() const noexcept { return positions_; }
+
  private:
   const char* base_ = nullptr;
   std::span<const detail::FieldPosition> positions_;

@@ -27,12 +27,12 @@ namespace detail {
 class Connection;
 }
 
-/// A request that was received whole: head, content, trailers.
+/// A request that was received whole: head and content. (Trailer fields are checked and dropped, as RFC 9110, 6.5.1
+/// allows.)
 ///
-/// It lies still in memory from the call of `Resource::render` until the request is answered or its client has gone,
-/// whichever comes first, and so do all the views that it gives out. A coroutine may thus keep using its `Request&`
-/// after a `co_await`, up to its `co_return`; but a coroutine that goes on after having been cancelled must not look at
-/// it any more.
+/// It lies still in memory, and with it everything that its views point at, from the call of `Resource::render` until
+/// it is answered; if it is answered by a Deferred, until that has fired. So a coroutine may use its `Request&` up to
+/// its `co_return`, also after the client has gone.
 class BIGHT_API Request {
  public:
   /// A request without a connection, for tests of resources. A Host field is added if there is none, and Content-Length
@@ -47,6 +47,7 @@ class BIGHT_API Request {
 
   Request(const Request&) = delete;
   Request& operator=(const Request&) = delete;
+  ~Request() = default;
   /// Gives the memory back to where `make` took it from: a request and its head are one piece.
   static void operator delete(Request* request, std::destroying_delete_t) noexcept;
 
@@ -93,7 +94,6 @@ class BIGHT_API Request {
   friend class ResponseStream;
 
   explicit Request(const RequestHead& head, std::size_t blockSize) noexcept;
-  ~Request() = default;
 
   static std::unique_ptr<Request> make(const RequestHead& head);
 

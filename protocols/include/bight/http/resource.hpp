@@ -47,10 +47,10 @@ class BIGHT_API Answer {
 ///     root->putChild("hello", std::make_shared<Hello>());
 ///
 /// The path of a request is cut at its slashes, each part is percent-decoded, and the tree is walked from the root: at
-/// each resource that is not a leaf, `childFor` gives the next. A path that ends in a slash asks for the child ""
-/// first, and if there is none it is the resource itself. No child is 404. Parts named "." and ".." have no meaning
-/// here: they are looked up like any other.
-class BIGHT_API Resource {
+/// each resource that is not a leaf, the child put there, or else `getChild`, gives the next. A path that ends in a
+/// slash asks for the child "" first, and if there is none it is the resource itself. No child is 404. Parts named "."
+/// and ".." have no meaning here: they are looked up like any other.
+class BIGHT_API Resource : public std::enable_shared_from_this<Resource> {
  public:
   virtual ~Resource();
 
@@ -65,8 +65,10 @@ class BIGHT_API Resource {
   /// Puts a resource below this one, in the place of one of the same name. `name` is the decoded part of the path,
   /// without slashes. Throws std::invalid_argument if `child` is null or `name` holds a slash.
   void putChild(std::string name, std::shared_ptr<Resource> child);
+  /// Takes it away again; false if there was none.
+  bool removeChild(std::string_view name);
   /// The child that was put there, or null.
-  Resource* findChild(std::string_view name) const noexcept;
+  std::shared_ptr<Resource> findChild(std::string_view name) const;
 
   /// Called for a part of the path for which nothing was put: the resource for it, or null for 404. Twisted:
   /// `getChild`.

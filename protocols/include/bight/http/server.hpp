@@ -15,7 +15,7 @@
 namespace bight::http {
 
 namespace detail {
-struct SiteState;
+class SiteState;
 }
 
 /// What a Site allows its clients. Times are kept to about a second. Zero means without limit.
@@ -54,7 +54,7 @@ class BIGHT_API Site : public Factory {
   std::shared_ptr<Protocol> buildProtocol(const Address& peer) override;
 
  private:
-  std::shared_ptr<detail::SiteState> state_;
+  std::unique_ptr<detail::SiteState> state_;
 };
 
 }  // namespace bight::http

@@ -1,0 +1,513 @@
+#include "connection.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include <bight/http/serializer.hpp>
+#include <bight/log.hpp>
+
+#include "site_state.hpp"
+
+namespace bight::http::detail {
+
+namespace {
+
+const Logger& log() {
+  static const Logger logger("bight.http");
+  return logger;
+}
+
+constexpr std::size_t joinedContent =
+    4096;  // a content up to this size is copied behind its head and goes out in one piece
+constexpr std::size_t tailLimit = 16 * 1024;  // so much may be read ahead while an answer is awaited
+constexpr std::size_t flushLimit =
+    128 * 1024;  // if more than this waits for the client to read, the next request waits too
+constexpr std::uint32_t lingerLimit = 1024 * 1024;  // so much more is read and dropped after a refusal
+constexpr auto lingerTime = std::chrono::seconds(5);
+constexpr std::size_t reservedContent = 64 * 1024;  // an announced length is believed up to this
+
+std::uint32_t earlier(std::uint32_t a, std::uint32_t b) noexcept {
+  return a == 0 ? b : b == 0 ? a : std::min(a, b);
+}
+
+bool mayHaveContent(int status) noexcept {
+  return status >= 200 && status != 204 && status != 304;
+}
+
+// The user's own "Connection: close".
+bool saysClose(const Headers& headers) {
+  if (headers.empty()) return false;
+  for (std::string_view value : headers.getAll("Connection")) {
+    for (std::string_view option = nextListItem(value); !option.empty(); option = nextListItem(value)) {
+      if (equalsIgnoringCase(option, "close")) return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+// --- input
+// ----------------------------------------------------------------------------------------------------------------------------
+
+void Connection::connectionMade() {
+  site_.deadlines().set(*this, site_.after(site_.options().idleTimeout));
+}
+
+void Connection::dataReceived(std::string_view data) {
+  switch (state_) {
+    case State::reading:
+      if (tail_ || soon_) {
+        keep(data);
+      } else if (const std::size_t used = read(data); used < data.size()) {
+        keep(data.substr(used));
+      }
+      break;
+    case State::answering:
+    case State::streaming:
+    case State::flushing:
+      keep(data);
+      break;
+    case State::lingering:
+      waiting_ += static_cast<std::uint32_t>(data.size());
+      if (waiting_ > lingerLimit) transport().abortConnection();
+      break;
+    case State::gone:
+      break;
+  }
+}
+
+// Reads requests and answers them, until one waits for its answer or the data is used up; says how much was used.
+std::size_t Connection::read(std::string_view data) {
+  const std::size_t size = data.size();
+  reading_ = true;
+  for (bool more = true; more && state_ == State::reading;) {
+    if (!parser_) parser_ = site_.takeParser();
+    switch (parser_->next(data)) {
+      case RequestParser::Event::head:
+        beginRequest(!data.empty());
+        break;
+      case RequestParser::Event::body:
+        request_->body_ += parser_->body();
+        break;
+      case RequestParser::Event::end:
+        render();
+        break;
+      case RequestParser::Event::refused:
+        refuse(parser_->refusal().status, parser_->refusal().sentence);
+        break;
+      case RequestParser::Event::needMore:
+      case RequestParser::Event::closed:
+        waitForMore();
+        more = false;
+        break;
+    }
+  }
+  reading_ = false;
+  if (parser_ && (state_ != State::reading || parser_->idle())) site_.giveParser(std::move(parser_));
+  return size - data.size();
+}
+
+void Connection::waitForMore() {
+  const SiteOptions& options = site_.options();
+  std::uint32_t deadline;
+  if (parser_->idle()) {
+    inRequest_ = false;
+    deadline = site_.after(options.idleTimeout);
+  } else {
+    const bool first = !inRequest_;
+    if (first) {
+      inRequest_ = true;
+      requestEnd_ = site_.after(options.requestTimeout);
+    } else if (!request_) {
+      return;  // the time for the head is running
+    }
+    deadline = earlier(site_.after(request_ ? options.bodyTimeout : options.headTimeout), requestEnd_);
+  }
+  site_.deadlines().set(*this, deadline);
+}
+
+void Connection::beginRequest(bool moreIsThere) {
+  const RequestHead& head = parser_->head();
+  request_ = Request::make(head);
+  request_->connection_ = this;
+  close_ = !head.keepAlive;
+  if (head.contentLength) {
+    request_->body_.reserve(static_cast<std::size_t>(std::min<std::uint64_t>(*head.contentLength, reservedContent)));
+  }
+  const bool expectsContent = head.chunked || head.contentLength.value_or(0) > 0;
+  if (head.expectContinue && expectsContent && !moreIsThere) transport().write("HTTP/1.1 100 Continue\r\n\r\n");
+}
+
+// Input that came too early: before the present request is answered.
+void Connection::keep(std::string_view data) {
+  if (state_ == State::lingering || state_ == State::gone) return;
+  if (!tail_) tail_ = std::make_unique<Tail>();
+  if (tail_->used > tail_->bytes.size() / 2) {
+    tail_->bytes.erase(0, tail_->used);
+    tail_->used = 0;
+  }
+  tail_->bytes += data;
+  if (tail_->unread().size() > tailLimit && !paused_) {
+    paused_ = true;
+    transport().pauseProducing();
+  }
+}
+
+void Connection::readTail() {
+  soon_ = false;
+  if (state_ != State::reading) return;
+  if (std::unique_ptr<Tail> tail = std::move(tail_)) {
+    tail->used += read(tail->unread());
+    if (!tail->unread().empty() && state_ != State::lingering && state_ != State::gone) tail_ = std::move(tail);
+  }
+  if (paused_ && state_ != State::gone && (!tail_ || tail_->unread().size() <= tailLimit / 2)) {
+    paused_ = false;
+    transport().resumeProducing();
+  }
+}
+
+// Not at once: whoever gave the answer may be in the middle of giving many, and each could lead to the next.
+void Connection::readTailSoon() {
+  soon_ = true;
+  site_.clock().callLater(Duration(0), [self = shared_from_this(), this] {
+    if (state_ != State::gone) readTail();
+  });
+}
+
+// --- answers
+// --------------------------------------------------------------------------------------------------------------------------
+
+void Connection::render() {
+  site_.deadlines().clear(*this);
+  state_ = State::answering;
+  answered_ = inRequest_ = false;
+  if (request_->method() == "CONNECT") return refuse(501, "This is no proxy: CONNECT is not known here.");
+  rendering_ = true;
+  try {
+    if (std::shared_ptr<Resource> resource = findResource()) {
+      Answer answer = resource->render(*request_);
+      takeAnswer(std::move(answer), std::move(resource));
+    } else {
+      respond(Response::error(404, "There is nothing at this address."));
+    }
+  } catch (...) {
+    fail(Failure());
+  }
+  rendering_ = false;
+  proceed();
+}
+
+// Walks down the tree of resources along the path. Null: there is none.
+std::shared_ptr<Resource> Connection::findResource() {
+  std::shared_ptr<Resource> resource = site_.root().shared_from_this();
+  const std::string_view path = request_->path();
+  std::size_t at = 0;
+  while (!resource->isLeaf() && at < path.size()) {
+    request_->below_ = static_cast<std::uint16_t>(at);
+    if (path[at] != '/') return nullptr;  // "*"
+    const std::size_t end = std::min(path.find('/', at + 1), path.size());
+    const std::string_view part = path.substr(at + 1, end - at - 1);
+    std::string decoded;
+    std::string_view name = part;
+    if (part.find('%') != std::string_view::npos) {
+      std::optional<std::string> text = percentDecode(part);
+      if (!text) throw StatusError(400, "The path of the URL is not properly encoded.");
+      decoded = *std::move(text);
+      name = decoded;
+    }
+    std::shared_ptr<Resource> child = resource->findChild(name);
+    if (!child) child = resource->getChild(name, *request_);
+    if (!child) {
+      if (part.empty() && end == path.size()) break;  // "/rooms/" is "/rooms", unless somebody answers for ""
+      return nullptr;
+    }
+    resource = std::move(child);
+    at = end;
+  }
+  request_->below_ = static_cast<std::uint16_t>(at);
+  return resource;
+}
+
+void Connection::takeAnswer(Answer answer, std::shared_ptr<Resource> from) {
+  if (auto* response = std::get_if<Response>(&answer.what_)) {
+    respond(*response);
+  } else if (auto* deferred = std::get_if<Deferred<Response>>(&answer.what_)) {
+    request_->resource_ = std::move(from);
+    await(std::move(*deferred));
+  } else if (state_ == State::answering && !answered_) {
+    throw std::logic_error("bight::http: a resource answered with the ResponseStream of another request");
+  } else {
+    request_->resource_ = std::move(from);
+  }
+}
+
+void Connection::await(Deferred<Response> deferred) {
+  awaiting_ = true;
+  awaited_ = bight::detail::ChainReference(deferred.chain());
+  // The chain keeps this object, so that an answer that comes when the connection is long gone finds somebody who drops
+  // it.
+  std::move(deferred).addBoth(
+      [self = shared_from_this(), this](Result<Response> result) { deferredFired(std::move(result)); });
+}
+
+void Connection::deferredFired(Result<Response> result) noexcept {
+  awaiting_ = false;
+  awaited_ = {};
+  if (state_ == State::gone) {
+    if (!result && !result.failure().check<CancelledError>())
+      log().failure("a request failed after its client had gone", result.failure());
+    if (!rendering_) request_.reset();
+    return;
+  }
+  try {
+    if (!result) {
+      fail(result.failure());
+    } else {
+      respond(*result);
+    }
+  } catch (...) {
+    fail(Failure());
+  }
+  proceed();
+}
+
+void Connection::fail(const Failure& failure) {
+  const auto* status = failure.get<StatusError>();
+  if (!status) {
+    log().failure("while answering " + std::string(request_->method()) + ' ' + std::string(request_->target()),
+                  failure);
+  }
+  if (state_ == State::streaming) {  // what was sent cannot be taken back; the missing end tells the client
+    cutStream();
+  } else if (state_ == State::answering && !answered_) {
+    respond(status ? Response::error(status->status(), status->what())
+                   : Response::error(500, "Something went wrong here. It has been noted."));
+  }
+}
+
+void Connection::respond(const Response& response) {
+  if (state_ != State::answering || answered_) return;  // a stream was the answer
+  if (response.status < 200)
+    throw std::logic_error("bight::http: a response's status is at least 200, not " + std::to_string(response.status));
+  const bool closes = close_ || saysClose(response.headers);
+  const bool content = mayHaveContent(response.status);
+  ResponseHead head;
+  head.status = response.status;
+  head.date = site_.date();
+  head.contentType = response.type.text();
+  head.headers = &response.headers;
+  if (content) head.contentLength = response.body.size();
+  head.close = closes;
+  head.keepAlive = request_->minorVersion() == 0;
+  std::string& out = site_.scratch();
+  appendResponseHead(out, head);  // may throw: nothing has been sent then
+  close_ = closes;
+  if (!content || request_->method() == "HEAD") {
+    transport().write(out);
+  } else if (response.body.size() <= joinedContent) {
+    out += response.body;
+    transport().write(out);
+  } else {
+    transport().writeSequence({out, response.body});
+  }
+  answered();
+}
+
+// The answer to something that is no request.
+void Connection::refuse(int status, std::string_view sentence) {
+  const Response response = Response::error(status, sentence);
+  std::string& out = site_.scratch();
+  appendResponseHead(out, {.status = status,
+                           .date = site_.date(),
+                           .contentType = response.type.text(),
+                           .contentLength = response.body.size(),
+                           .close = true});
+  if (!request_ || request_->method() != "HEAD") out += response.body;
+  transport().write(out);
+  request_.reset();
+  linger();
+}
+
+void Connection::answered() {
+  answered_ = true;
+  proceed();
+}
+
+// On to the next request, once the present one is answered and nobody holds on to it any more.
+void Connection::proceed() {
+  if (rendering_ || awaiting_ || !answered_) return;
+  request_.reset();
+  if (state_ == State::gone) return;
+  if (close_) return paused_ ? linger() : lose();
+  if (const std::size_t buffered = transport().writeBufferSize(); buffered > flushLimit) {
+    state_ = State::flushing;
+    waiting_ = static_cast<std::uint32_t>(std::min<std::size_t>(buffered, UINT32_MAX));
+    site_.deadlines().set(*this, site_.after(site_.options().sendTimeout));
+    transport().drained().addBoth([self = shared_from_this(), this](Result<void>) {
+      if (state_ != State::flushing) return;
+      state_ = State::reading;
+      site_.deadlines().set(*this, site_.after(site_.options().idleTimeout));
+      readTailSoon();
+    });
+    return;
+  }
+  state_ = State::reading;
+  if (reading_) return;
+  site_.deadlines().set(*this, site_.after(site_.options().idleTimeout));
+  if (tail_ || paused_) readTailSoon();
+}
+
+// --- streams
+// --------------------------------------------------------------------------------------------------------------------------
+
+std::shared_ptr<StreamState> Connection::openStream(const Request& request, const Response& response) {
+  if (request_.get() != &request || state_ != State::answering || answered_) {
+    throw std::logic_error("bight::http::ResponseStream: the request is answered already, or its client has gone");
+  }
+  if (!mayHaveContent(response.status)) {
+    throw std::logic_error("bight::http::ResponseStream: a response with the status " +
+                           std::to_string(response.status) + " has no content to stream");
+  }
+  const bool chunked = request.minorVersion() >= 1;
+  const bool closes = close_ || !chunked || saysClose(response.headers);
+  std::string& out = site_.scratch();
+  appendResponseHead(out, {.status = response.status,
+                           .date = site_.date(),
+                           .contentType = response.type.text(),
+                           .headers = &response.headers,
+                           .contentLength = {},
+                           .chunked = chunked,
+                           .close = closes});
+  auto stream = std::make_shared<StreamState>(*this, chunked, request.method() != "HEAD");
+  close_ = closes;
+  state_ = State::streaming;
+  stream_ = stream.get();
+  transport().write(out);
+  streamWrite(*stream, response.body);
+  return stream;
+}
+
+bool Connection::streamWrite(StreamState& stream, std::string_view piece) {
+  if (stream.broken) return false;
+  if (piece.empty() || !stream.content) return true;
+  if (!stream.chunked) {
+    transport().write(piece);
+  } else {
+    std::string& out = site_.scratch();
+    if (piece.size() <= joinedContent) {
+      appendChunk(out, piece);
+      transport().write(out);
+    } else {
+      appendChunkSize(out, piece.size());
+      transport().writeSequence({out, piece, "\r\n"});
+    }
+  }
+  if (transport().writeBufferSize() > site_.options().streamBuffer) {
+    stream.broken = true;  // its end is told by connectionLost, not from inside write()
+    transport().abortConnection();
+    return false;
+  }
+  return true;
+}
+
+void Connection::streamFinish() {
+  const std::shared_ptr<Protocol> self = shared_from_this();
+  StreamState& stream = *std::exchange(stream_, nullptr);
+  if (stream.chunked && stream.content && !stream.broken) transport().write("0\r\n\r\n");
+  state_ = State::answering;
+  answered_ = true;
+  stream.over(true);
+  proceed();
+}
+
+// The last handle has gone without finish(): the client must not take what it got for the whole.
+void Connection::streamDropped() noexcept {
+  stream_ = nullptr;  // it is being destroyed
+  cutStream();
+}
+
+void Connection::cutStream() noexcept {
+  answered_ = true;
+  leave();
+  transport().loseConnection();
+}
+
+// --- ends
+// -----------------------------------------------------------------------------------------------------------------------------
+
+// From now on nobody waits for an answer here.
+void Connection::leave() noexcept {
+  state_ = State::gone;
+  tail_.reset();
+  if (StreamState* stream = std::exchange(stream_, nullptr)) stream->over(false);
+  if (bight::detail::Chain* awaited = awaited_.get()) {
+    const bight::detail::ChainReference kept = std::move(awaited_);
+    awaited->cancel();
+  }
+  if (!awaiting_ && !rendering_) request_.reset();
+}
+
+void Connection::lose() {
+  state_ = State::gone;
+  transport().loseConnection();
+}
+
+// Ends our half and reads on for a while without looking: to close now, with input unread, would make the system reset
+// the connection, and what was just written could be lost before the client reads it.
+void Connection::linger() {
+  state_ = State::lingering;
+  waiting_ = 0;
+  tail_.reset();
+  transport().loseWriteConnection();
+  if (paused_) {
+    paused_ = false;
+    transport().resumeProducing();
+  }
+  site_.deadlines().set(*this, site_.after(lingerTime));
+}
+
+void Connection::deadlinePassed() {
+  switch (state_) {
+    case State::reading:
+      if (inRequest_) {
+        refuse(408, "The request did not arrive in time.");
+        site_.giveParser(std::move(parser_));
+      } else {
+        lose();
+      }
+      break;
+    case State::flushing: {
+      const auto buffered =
+          static_cast<std::uint32_t>(std::min<std::size_t>(transport().writeBufferSize(), UINT32_MAX));
+      if (buffered >= waiting_) {
+        transport().abortConnection();
+      } else {
+        waiting_ = buffered;
+        site_.deadlines().set(*this, site_.after(site_.options().sendTimeout));
+      }
+      break;
+    }
+    case State::lingering:
+      transport().abortConnection();
+      break;
+    case State::answering:
+    case State::streaming:
+    case State::gone:
+      break;
+  }
+}
+
+// The client has ended its half. Whoever does that while an answer is awaited counts as gone.
+void Connection::readConnectionLost() {
+  leave();
+  transport().loseConnection();
+}
+
+void Connection::connectionLost(const Failure&) {
+  site_.deadlines().remove(*this);
+  leave();
+  site_.giveParser(std::move(parser_));
+}
+
+}  // namespace bight::http::detail

@@ -1,0 +1,76 @@
+// When to look after which connection: deadlines of many connections, kept in seconds, on one timer.
+//
+// A wheel of buckets, one for each second; a connection hangs in the bucket of the second in which it is to be looked
+// at next. Moving a deadline later, as every request does, is one store: the connection stays where it hangs, and when
+// its bucket's time comes it is hung up again further on. Only a deadline that comes nearer moves it at once. There is
+// one timer, for the nearest bucket that is not empty; without connections there is none.
+//
+// Rejected: a callLater for each connection. Two heap operations per request, and 100 bytes per idle connection.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include <bight/time.hpp>
+
+namespace bight::http::detail {
+
+// What hangs in the wheel. Seconds count from the clock's zero; 0 is "no deadline".
+class WheelEntry {
+ public:
+  WheelEntry(const WheelEntry&) = delete;
+  WheelEntry& operator=(const WheelEntry&) = delete;
+
+ protected:
+  WheelEntry() = default;
+  ~WheelEntry() = default;
+  // The deadline is over. May do anything, also remove itself.
+  virtual void deadlinePassed() = 0;
+
+ private:
+  friend class DeadlineWheel;
+
+  WheelEntry* previous_ = nullptr;
+  WheelEntry* next_ = nullptr;
+  std::uint32_t lookAt_ = 0;  // the second of the bucket it hangs in; 0 if in none
+  std::uint32_t deadline_ = 0;
+  std::uint8_t bucket_ = 0;
+};
+
+class DeadlineWheel {
+ public:
+  explicit DeadlineWheel(ReactorTime& clock) noexcept : clock_(clock) {}
+  ~DeadlineWheel();
+  DeadlineWheel(const DeadlineWheel&) = delete;
+  DeadlineWheel& operator=(const DeadlineWheel&) = delete;
+
+  // Sets the deadline, in seconds as `now` counts them; 0 for none.
+  void set(WheelEntry& entry, std::uint32_t deadline) {
+    entry.deadline_ = deadline;
+    if (deadline != 0 && (entry.lookAt_ == 0 || deadline < entry.lookAt_)) hang(entry);
+  }
+  void clear(WheelEntry& entry) noexcept { entry.deadline_ = 0; }
+  // Takes the entry out: it is going away.
+  void remove(WheelEntry& entry) noexcept;
+
+  // The clock's present second, rounded up: a deadline counted from it is never early.
+  std::uint32_t now() const { return static_cast<std::uint32_t>(clock_.seconds() / std::chrono::seconds(1)) + 1; }
+
+ private:
+  static constexpr std::uint8_t size = 128;
+  static constexpr std::uint8_t due = size;  // one more bucket, for those whose second has come
+
+  void hang(WheelEntry& entry);
+  void link(WheelEntry& entry, std::uint8_t bucket) noexcept;
+  void arm();
+  void turn();
+
+  ReactorTime& clock_;
+  std::array<WheelEntry*, size + 1> buckets_{};
+  DelayedCall timer_;
+  std::uint32_t timerAt_ = 0;  // the second the timer is set for; 0 if there is none
+  bool turning_ = false;
+};
+
+}  // namespace bight::http::detail

@@ -1,0 +1,86 @@
+#include <bight/http/resource.hpp>
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace bight::http {
+
+Resource::~Resource() = default;
+
+void Resource::putChild(std::string name, std::shared_ptr<Resource> child) {
+  if (!child) throw std::invalid_argument("bight::http::Resource::putChild: the child \"" + name + "\" is null");
+  if (name.find('/') != std::string::npos) {
+    throw std::invalid_argument("bight::http::Resource::putChild: \"" + name + "\" is more than one part of a path");
+  }
+  children_.insert_or_assign(std::move(name), std::move(child));
+}
+
+bool Resource::removeChild(std::string_view name) {
+  const auto at = children_.find(name);
+  if (at == children_.end()) return false;
+  children_.erase(at);
+  return true;
+}
+
+std::shared_ptr<Resource> Resource::findChild(std::string_view name) const {
+  const auto at = children_.find(name);
+  return at == children_.end() ? nullptr : at->second;
+}
+
+std::shared_ptr<Resource> Resource::getChild(std::string_view, Request&) {
+  return nullptr;
+}
+
+Answer Directory::render(Request&) {
+  return Response::error(404, "There is nothing at this address.");
+}
+
+namespace {
+
+// The methods that are registered for HTTP in general (RFC 9110, RFC 5789): who does not know one of these for a
+// resource says 405.
+bool isGeneralMethod(std::string_view method) noexcept {
+  static constexpr std::string_view general[] = {"GET",     "HEAD",    "POST",  "PUT",  "DELETE",
+                                                 "CONNECT", "OPTIONS", "TRACE", "PATCH"};
+  return std::find(std::begin(general), std::end(general), method) != std::end(general);
+}
+
+}  // namespace
+
+Methods& Methods::on(std::string method, Render render) {
+  if (!isToken(method))
+    throw std::invalid_argument("bight::http::Methods: a method is a token, not \"" + method + "\"");
+  if (!render) throw std::invalid_argument("bight::http::Methods: there is no function for " + method);
+  for (const auto& [name, present] : renders_) {
+    if (name == method) throw std::logic_error("bight::http::Methods: there is a function for " + method + " already");
+  }
+  renders_.emplace_back(std::move(method), std::move(render));
+  return *this;
+}
+
+Answer Methods::render(Request& request) {
+  const std::string_view method = request.method();
+  Render* forGet = nullptr;
+  for (auto& [name, render] : renders_) {
+    if (name == method) return render(request);
+    if (name == "GET") forGet = &render;
+  }
+  if (method == "HEAD" && forGet) return (*forGet)(request);
+  if (!isGeneralMethod(method)) return Response::error(501, "This method is not known here.");
+
+  std::string allowed;
+  for (const auto& [name, render] : renders_) allowed += name + ", ";
+  if (forGet && std::none_of(renders_.begin(), renders_.end(), [](const auto& one) { return one.first == "HEAD"; }))
+    allowed += "HEAD, ";
+  allowed += "OPTIONS";
+  if (method == "OPTIONS") return Response::empty().with("Allow", allowed);
+  return Response::error(405, "This address does not answer this method.").with("Allow", allowed);
+}
+
+std::shared_ptr<Methods> on(std::string method, Methods::Render render) {
+  auto methods = std::make_shared<Methods>();
+  methods->on(std::move(method), std::move(render));
+  return methods;
+}
+
+}  // namespace bight::http

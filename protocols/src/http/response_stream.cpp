@@ -1,0 +1,62 @@
+#include <bight/http/response_stream.hpp>
+
+#include <stdexcept>
+#include <utility>
+
+#include "connection.hpp"
+
+namespace bight::http {
+
+namespace detail {
+
+StreamState::~StreamState() {
+  if (!connection) return;
+  Connection& owner = *connection;
+  over(false);
+  owner.streamDropped();
+}
+
+void StreamState::over(bool wasFinished) {
+  connection = nullptr;
+  finished = wasFinished;
+  const std::vector<Promise<bool>> waiting = std::move(ended);
+  for (const Promise<bool>& promise : waiting) promise.callback(wasFinished);
+}
+
+}  // namespace detail
+
+ResponseStream::ResponseStream(Request& request, const Response& head) {
+  if (!request.connection_)
+    throw std::logic_error("bight::http::ResponseStream: the request has no connection to stream to");
+  state_ = request.connection_->openStream(request, head);
+}
+
+bool ResponseStream::write(std::string_view piece) {
+  return open() && state_->connection->streamWrite(*state_, piece);
+}
+
+Deferred<void> ResponseStream::drained() {
+  if (!open()) return succeed();
+  return state_->connection->transport().drained().addErrback([](const Failure&) {});
+}
+
+std::size_t ResponseStream::buffered() const noexcept {
+  return open() ? state_->connection->transport().writeBufferSize() : 0;
+}
+
+void ResponseStream::finish() {
+  if (open()) state_->connection->streamFinish();
+}
+
+bool ResponseStream::open() const noexcept {
+  return state_ && state_->connection;
+}
+
+Deferred<bool> ResponseStream::ended() {
+  if (!open()) return succeed(state_ && state_->finished);
+  Deferred<bool> d;
+  state_->ended.push_back(d.promise());
+  return d;
+}
+
+}  // namespace bight::http

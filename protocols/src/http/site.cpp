@@ -1,0 +1,67 @@
+#include <stdexcept>
+
+#include <bight/http/serializer.hpp>
+#include <bight/http/server.hpp>
+
+#include "connection.hpp"
+#include "site_state.hpp"
+
+namespace bight::http {
+
+namespace detail {
+
+namespace {
+constexpr std::size_t mostSpareParsers = 16;
+}
+
+SiteState::SiteState(ReactorTime& clock, std::shared_ptr<Resource> root, const SiteOptions& options)
+    : options_(options), clock_(clock), root_(std::move(root)), deadlines_(clock) {
+  if (!root_) throw std::invalid_argument("bight::http::Site: the root resource is null");
+  for (Duration timeout :
+       {options.headTimeout, options.bodyTimeout, options.requestTimeout, options.idleTimeout, options.sendTimeout}) {
+    if (timeout < Duration(0))
+      throw std::invalid_argument("bight::http::SiteOptions: a timeout is negative; zero means none");
+  }
+  if (options.streamBuffer == 0)
+    throw std::invalid_argument("bight::http::SiteOptions: streamBuffer is zero; no stream could write anything");
+  parsers_.reserve(mostSpareParsers);
+  giveParser(takeParser());  // refuses senseless limits now, not at the first request
+}
+
+SiteState::~SiteState() {
+  if (stale_.active()) stale_.cancel();
+}
+
+void SiteState::refresh() {
+  second_ = deadlines_.now();
+  date_ = formatDate(
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count());
+  fresh_ = true;
+  stale_ = clock_.callLater(std::chrono::seconds(1), [this] { fresh_ = false; });
+}
+
+std::unique_ptr<RequestParser> SiteState::takeParser() {
+  if (parsers_.empty()) return std::make_unique<RequestParser>(RequestParser::Options{.limits = options_.limits});
+  std::unique_ptr<RequestParser> parser = std::move(parsers_.back());
+  parsers_.pop_back();
+  return parser;
+}
+
+void SiteState::giveParser(std::unique_ptr<RequestParser> parser) noexcept {
+  if (!parser || parsers_.size() == mostSpareParsers) return;
+  parser->reset();
+  parsers_.push_back(std::move(parser));
+}
+
+}  // namespace detail
+
+Site::Site(ReactorTime& clock, std::shared_ptr<Resource> root, SiteOptions options)
+    : state_(std::make_unique<detail::SiteState>(clock, std::move(root), options)) {}
+
+Site::~Site() = default;
+
+std::shared_ptr<Protocol> Site::buildProtocol(const Address&) {
+  return std::make_shared<detail::Connection>(*state_);
+}
+
+}  // namespace bight::http

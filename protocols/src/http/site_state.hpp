@@ -1,0 +1,73 @@
+// What the connections of one Site share.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <bight/http/parser.hpp>
+#include <bight/http/server.hpp>
+
+#include "deadline_wheel.hpp"
+
+namespace bight::http::detail {
+
+class SiteState {
+ public:
+  SiteState(ReactorTime& clock, std::shared_ptr<Resource> root, const SiteOptions& options);
+  ~SiteState();
+  SiteState(const SiteState&) = delete;
+  SiteState& operator=(const SiteState&) = delete;
+
+  const SiteOptions& options() const noexcept { return options_; }
+  ReactorTime& clock() const noexcept { return clock_; }
+  Resource& root() const noexcept { return *root_; }
+  DeadlineWheel& deadlines() noexcept { return deadlines_; }
+
+  // The present second of the wheel, and the Date field's value. Looked up once in a second, and only while there are
+  // requests.
+  std::uint32_t second() {
+    if (!fresh_) refresh();
+    return second_;
+  }
+  std::string_view date() {
+    if (!fresh_) refresh();
+    return date_;
+  }
+  // The second in which `timeout` from now will be over, for the wheel; 0 for a timeout of zero, which is none.
+  std::uint32_t after(Duration timeout) {
+    return timeout <= Duration(0)
+               ? 0
+               : second() + static_cast<std::uint32_t>((timeout + std::chrono::seconds(1) - Duration(1)) /
+                                                       std::chrono::seconds(1));
+  }
+
+  // A parser that holds nothing: a connection has one only while a request comes in.
+  std::unique_ptr<RequestParser> takeParser();
+  void giveParser(std::unique_ptr<RequestParser> parser) noexcept;
+
+  // An empty string with room, for the composition of one answer; not across anything that runs users' code.
+  std::string& scratch() noexcept {
+    scratch_.clear();
+    return scratch_;
+  }
+
+ private:
+  void refresh();
+
+  SiteOptions options_;
+  ReactorTime& clock_;
+  std::shared_ptr<Resource> root_;
+  DeadlineWheel deadlines_;
+  std::vector<std::unique_ptr<RequestParser>> parsers_;
+  std::string scratch_;
+  std::string date_;
+  std::uint32_t second_ = 0;
+  bool fresh_ = false;
+  DelayedCall stale_;
+};
+
+}  // namespace bight::http::detail
