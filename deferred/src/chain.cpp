@@ -51,7 +51,21 @@ Chain* Chain::make(const ValueType& head, const ValueType& end, std::source_loca
   return ::new (Blocks::take()) Chain(head, end, created);
 }
 
-Chain::~Chain() {
+namespace {
+/// What may be fired by the end of a coroutine alone has this type at its head.
+struct FiredByCoroutine {};
+}  // namespace
+
+Chain* Chain::makeForCoroutine(const ValueType& end, std::source_location created) {
+  Chain* chain = ::new (Blocks::take()) Chain(valueType<FiredByCoroutine>, end, created);
+  chain->references_ = 2;
+  chain->handles_ = 1;
+  chain->promises_ = 1;
+  chain->flags_ = coroutine;
+  return chain;
+}
+
+inline Chain::~Chain() {
   if (!stages_.empty() || scope_ || canceller_ || failed()) [[unlikely]]
     endEverything();
   dropHeld();

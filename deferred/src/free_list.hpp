@@ -44,14 +44,18 @@ struct SpareBlocks {
   /// @param arm  makes the guard and sets `room`
   void give(void* memory, std::size_t size, void (*arm)()) noexcept {
     if (count >= room) [[unlikely]] {
-      if (BIGHT_KEEP_BLOCKS && room == 0 && !ended) arm();
-      if (count >= room) {
+      if (!makeRoom(arm)) {
         ::operator delete(memory, size);
         return;
       }
     }
     first = ::new (memory) Block{first};
     ++count;
+  }
+
+  [[gnu::noinline, gnu::cold]] bool makeRoom(void (*arm)()) noexcept {
+    if (BIGHT_KEEP_BLOCKS && room == 0 && !ended) arm();
+    return count < room;
   }
 
   void end(std::size_t size) noexcept {

@@ -36,9 +36,6 @@
 
 namespace bight::detail {
 
-/// What may be fired by a coroutine alone has this type at its head.
-struct FiredByCoroutine {};
-
 /// The part of a coroutine that does not depend on its type: its memory, and its chain.
 class BIGHT_API CoroutineFrame {
  public:
@@ -65,14 +62,7 @@ class BIGHT_API CoroutineFrame {
     if (chain_) chain_->dropPromise();  // destroyed by somebody else before its end
   }
 
-  /// @param type what comes out of the coroutine
-  Chain* begin(const ValueType& type, std::source_location at) {
-    chain_ = Chain::make(valueType<FiredByCoroutine>, type, at);
-    chain_->addPromise();
-    chain_->setCoroutine();
-    chain_->addHandle();
-    return chain_;
-  }
+  Chain* begin(const ValueType& type, std::source_location at) { return chain_ = Chain::makeForCoroutine(type, at); }
   void fail(Failure failure) {
     if (chain_->beginFire(std::source_location())) chain_->setFailure(std::move(failure));
   }

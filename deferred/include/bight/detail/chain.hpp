@@ -111,7 +111,7 @@ class BIGHT_API StageQueue {
   /// Destroys all stages, in order.
   void clear() noexcept;
 
-  static constexpr std::size_t insideSize = 96;
+  static constexpr std::size_t insideSize = 88;
   static constexpr std::size_t chunkSize = 1024;
   /// The largest record; larger functors are boxed.
   static constexpr std::size_t largest = 256;
@@ -147,6 +147,9 @@ class BIGHT_API Chain {
 
   /// A fresh chain, with no counts: the caller adds its own.
   static Chain* make(const ValueType& head, const ValueType& end, std::source_location created);
+
+  /// The chain of a coroutine: it has one promise, which is the frame's, and one handle. Cancelling it means cancelling what it waits for.
+  static Chain* makeForCoroutine(const ValueType& end, std::source_location created);
 
   Chain(const Chain&) = delete;
   Chain& operator=(const Chain&) = delete;
@@ -210,8 +213,6 @@ class BIGHT_API Chain {
     setFailure(std::move(failure));
     endFire();
   }
-  /// The chain belongs to a coroutine: cancelling means cancelling what it waits for.
-  void setCoroutine() noexcept { flags_ |= coroutine; }
   bool isCoroutine() const noexcept { return flags_ & coroutine; }
   /// As endFire, for a coroutine that ran to its end: if this thread's run loop resumed it, the loop goes on with this
   /// chain.
