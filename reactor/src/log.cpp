@@ -18,6 +18,7 @@
 #include <bight/errors.hpp>
 #include <bight/unhandled.hpp>
 
+#include "log_silence.hpp"
 #include "log_unhandled.hpp"
 
 namespace bight {
@@ -30,7 +31,10 @@ struct Observer {
   bool removed = false;
 };
 
+std::atomic<int> captures{0};
+
 void writeToStderr(const LogEvent& event) {
+  if (captures.load(std::memory_order_relaxed) > 0) return;
   const std::string text = formatLogEvent(event) + '\n';
   std::fwrite(text.data(), 1, text.size(), stderr);
 }
@@ -152,6 +156,7 @@ std::string formatLogEvent(const LogEvent& event) {
 Logger::Logger(std::string name) : name_(std::move(name)) {}
 
 bool Logger::enabled(LogLevel level) const noexcept {
+  if (captures.load(std::memory_order_relaxed) > 0) return true;
   Log& log = theLog();
   return level >= log.least.load(std::memory_order_relaxed) && level >= log.leastFor(name_);
 }
@@ -172,6 +177,8 @@ void Logger::failure(std::string_view message, const Failure& failure, LogLevel 
 }
 
 namespace detail {
+
+void captureLog(bool begin) noexcept { captures += begin ? 1 : -1; }
 
 void logUnhandledFailures() {
   static std::once_flag once;

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include <bight/deferred.hpp>
+#include <bight/detail/waitable.hpp>
 #include <bight/export.hpp>
 #include <bight/function.hpp>
 #include <bight/time.hpp>
@@ -109,20 +110,7 @@ class BIGHT_API ReactorCore {
 
 template <class F>
 SystemEventTrigger ReactorCore::addSystemEventTrigger(Phase phase, std::string_view event, F&& f) {
-  using R = std::invoke_result_t<std::decay_t<F>&>;
-  return addTrigger(phase, event, [f = std::forward<F>(f)]() mutable -> std::optional<Deferred<void>> {
-    if constexpr (std::is_void_v<R>) {
-      f();
-      return std::nullopt;
-    } else if constexpr (std::is_same_v<R, Deferred<void>>) {
-      return f();
-    } else if constexpr (detail::isDeferred<R>) {
-      return f().addCallback([] {});
-    } else {
-      static_cast<void>(f());
-      return std::nullopt;
-    }
-  });
+  return addTrigger(phase, event, [f = std::forward<F>(f)]() mutable { return detail::callWaitable(f); });
 }
 
 }  // namespace bight

@@ -19,8 +19,7 @@ namespace bight::testing {
 ///
 /// ```cpp
 /// testing::Clock clock;
-/// LoopingCall call([&] { ++beats; });
-/// call.clock(clock);
+/// LoopingCall call(clock, [&] { ++beats; });
 /// auto done = call.start(1s);
 /// clock.advance(5s);        // or clock.pump({1s, 1s, 1s, 1s, 1s})
 /// ```
