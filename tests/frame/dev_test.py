@@ -52,6 +52,8 @@ ALL_THERE = {
     'sudo': '"$@"',
     'apt-get': '',
     'env': 'shift; "$@"',
+    'cmake': '',
+    'python3': '',
 }
 
 
@@ -76,6 +78,16 @@ def main():
               status == 0 and not any(call.startswith(('sudo', 'apt-get')) for call in calls), said + '\n'.join(calls))
     tap.check('meson is told not to download anything', any('setup' in call and '--wrap-mode=nodownload' in call for call in calls),
               '\n'.join(calls))
+
+    machine = Machine(source, ALL_THERE)
+    machine.dev('chat')
+    chat_build = machine.dev('build')[2]
+    machine.dev('test', '--no-browser')
+    tested = len(machine.dev('build')[2])
+    again = machine.dev('build')[2][tested:]
+    tap.check('build adds the benchmark programs to what the chat had built, and leaves alone what the tests have set up',
+              any(call.startswith('meson configure build') and '-Dbenchmarks=true' in call for call in chat_build) and
+              not any(call.startswith('meson configure') or call.startswith('meson setup') for call in again), '\n'.join(chat_build + again))
 
     no_libevent = dict(ALL_THERE, **{'pkg-config': '[ "$2" != libevent_core ] || exit 1'})
     status, said, calls = Machine(source, no_libevent).dev('build')
