@@ -86,6 +86,13 @@ class ReactorBase final : public Reactor {
   std::vector<std::shared_ptr<Selectable>> getReaders() const override;
   std::vector<std::shared_ptr<Selectable>> getWriters() const override;
 
+  // ReactorTCP: in tcp_port.cpp and tcp_connector.cpp
+  std::shared_ptr<Port> doListenTCP(std::uint16_t port, std::shared_ptr<Factory> factory,
+                                    const ListenOptions& options) override;
+  std::shared_ptr<Connector> doConnectTCP(const std::string& host, std::uint16_t port,
+                                          std::shared_ptr<ClientFactory> factory,
+                                          const ConnectOptions& options) override;
+
   // Reactor
   std::string_view name() const noexcept override { return poller_->name(); }
   void setSlowCallbackLimit(Duration limit) override;

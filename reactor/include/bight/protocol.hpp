@@ -11,15 +11,15 @@
 
 #include <memory>
 #include <string_view>
+#include <utility>
 
+#include <bight/cancel_scope.hpp>
+#include <bight/deferred.hpp>
 #include <bight/export.hpp>
 #include <bight/ref.hpp>
 #include <bight/transport.hpp>
 
 namespace bight {
-
-class Failure;
-class CancelScope;
 
 /// One end of one connection.
 ///
@@ -64,10 +64,25 @@ class BIGHT_API Protocol : public std::enable_shared_from_this<Protocol> {
  protected:
   Protocol() = default;
 
+  /// Ties a Deferred to this connection: it is cancelled right after `connectionLost()`, and none of its stages runs
+  /// after that. So a stage of a tracked Deferred may capture `this`.
+  ///
+  /// ```cpp
+  /// track(lookUp(name)).addCallback([this](std::string answer) { transport().write(answer); });
+  /// ```
+  /// From `connectionLost()` on, a Deferred given to it is cancelled at once.
+  template <class T>
+  Deferred<T> track(Deferred<T> deferred) {
+    auto tracked = scope_.track(std::move(deferred));
+    if (transport_ && !transport_->connected()) scope_.cancel();
+    return tracked;
+  }
+
  private:
   [[noreturn]] static void noTransport();
 
   Ref<Transport> transport_;
+  CancelScope scope_;
 };
 
 /// Mixed into a Protocol that wants to go on when only one half of the connection has ended. (Twisted:

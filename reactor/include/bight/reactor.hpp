@@ -20,6 +20,7 @@
 #include <bight/log.hpp>
 #include <bight/poller.hpp>
 #include <bight/reactor_errors.hpp>
+#include <bight/tcp.hpp>
 #include <bight/threads.hpp>
 #include <bight/time.hpp>
 
@@ -31,7 +32,11 @@ namespace bight {
 /// Objects, not a global: there may be several in a process, one per thread. A stopped reactor stays stopped; make a
 /// new one. Everything is to be called in the reactor's own thread, except `callFromThread`; other calls are caught
 /// (WrongThread in debug builds, else logged once).
-class BIGHT_API Reactor : public ReactorCore, public ReactorTime, public ReactorThreads, public ReactorFDSet {
+class BIGHT_API Reactor : public ReactorCore,
+                          public ReactorTime,
+                          public ReactorThreads,
+                          public ReactorFDSet,
+                          public ReactorTCP {
  public:
   ~Reactor() override;
 

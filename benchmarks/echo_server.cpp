@@ -1,0 +1,32 @@
+// An echo server, to be measured beside others:  echo_server PORT
+#include <cstdlib>
+#include <iostream>
+#include <memory>
+#include <string>
+
+#include <bight/protocol.hpp>
+#include <bight/reactor.hpp>
+
+namespace {
+
+class Echo final : public bight::Protocol {
+ public:
+  void dataReceived(std::string_view data) override { transport().write(data); }
+};
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  if (argc != 2) {
+    std::cerr << "usage: echo_server PORT\n";
+    return 2;
+  }
+  const auto reactor = bight::makeReactor();
+  const auto port = reactor->listenTCP(std::stoi(argv[1]), bight::Factory::forProtocol<Echo>(),
+                                       {.interface = "127.0.0.1", .backlog = 4096});
+  reactor->run();
+  return 0;
+} catch (const std::exception& e) {
+  std::cerr << "echo_server: " << e.what() << "\n";
+  return 2;
+}

@@ -1,0 +1,20 @@
+/// @file
+/// Doubles for tests: what to put in the place of time, of a connection, and of a reactor. Public, because those who
+/// write protocols test with them. docs/howto/testing.md shows them at work.
+///
+/// | instead of | use |
+/// |---|---|
+/// | a reactor's time | `testing::Clock` |
+/// | a connection, seen from one protocol | `testing::StringTransport` |
+/// | a connection of two protocols | `testing::IOPump` |
+/// | a protocol whose events are of interest | `testing::AccumulatingProtocol` |
+/// | `ReactorTCP` (and time) | `testing::MemoryReactor` |
+/// | a network that cuts bytes anywhere | `testing::eachFeeding` |
+#pragma once
+
+#include <bight/testing/accumulating_protocol.hpp>
+#include <bight/testing/clock.hpp>
+#include <bight/testing/feeding.hpp>
+#include <bight/testing/io_pump.hpp>
+#include <bight/testing/memory_reactor.hpp>
+#include <bight/testing/string_transport.hpp>

@@ -1,0 +1,120 @@
+/// @file
+/// A reactor that opens no sockets: it remembers who wants to listen and to connect, and the test makes the
+/// connections.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <bight/deferred.hpp>
+#include <bight/export.hpp>
+#include <bight/failure.hpp>
+#include <bight/tcp.hpp>
+#include <bight/testing/clock.hpp>
+#include <bight/testing/io_pump.hpp>
+#include <bight/time.hpp>
+
+namespace bight::testing {
+
+/// A port of a `MemoryReactor`.
+class BIGHT_API MemoryPort final : public Port {
+ public:
+  MemoryPort(std::uint16_t port, std::shared_ptr<Factory> factory, ListenOptions options);
+  ~MemoryPort() override;
+
+  Address getHost() const override;
+  void startListening() override;
+  Deferred<void> stopListening() override;
+
+  bool listening() const noexcept { return listening_; }
+  std::uint16_t port() const noexcept { return port_; }
+  Factory& factory() const noexcept { return *factory_; }
+  const ListenOptions& options() const noexcept { return options_; }
+
+ private:
+  const std::uint16_t port_;
+  const std::shared_ptr<Factory> factory_;
+  const ListenOptions options_;
+  bool listening_ = false;
+};
+
+/// A connector of a `MemoryReactor`: an attempt that goes on until the test decides it.
+class BIGHT_API MemoryConnector final : public Connector, public std::enable_shared_from_this<MemoryConnector> {
+ public:
+  MemoryConnector(std::string host, std::uint16_t port, std::shared_ptr<ClientFactory> factory, ConnectOptions options);
+  ~MemoryConnector() override;
+
+  State state() const noexcept override { return state_; }
+  void connect() override;
+  void stopConnecting() override;
+  void disconnect() override;
+  Address getDestination() const override;
+
+  const std::string& host() const noexcept { return host_; }
+  std::uint16_t port() const noexcept { return port_; }
+  ClientFactory& factory() const noexcept { return *factory_; }
+  const ConnectOptions& options() const noexcept { return options_; }
+
+  /// The attempt succeeds: the factory builds its protocol, which is returned and has no connection yet (give it to an
+  /// `IOPump`, or a `StringTransport`). Null if the factory refuses. @throws std::logic_error unless connecting
+  std::shared_ptr<Protocol> succeed();
+  /// The attempt fails, or the connection is lost: the factory is told. @throws std::logic_error if there is neither
+  void fail(const Failure& reason);
+
+ private:
+  const std::string host_;
+  const std::uint16_t port_;
+  const std::shared_ptr<ClientFactory> factory_;
+  const ConnectOptions options_;
+  State state_ = State::disconnected;
+  bool factoryStarted_ = false;
+};
+
+/// A fake `ReactorTCP` with a `Clock`. (Twisted: MemoryReactorClock)
+///
+/// ```cpp
+/// testing::MemoryReactor reactor;
+/// startServer(reactor);                                     // calls listenTCP(8000, ...)
+/// auto client = std::make_shared<Asker>();
+/// auto pump = reactor.connectTo(8000, client);              // as if somebody had connected
+/// pump->flush();
+/// ```
+class BIGHT_API MemoryReactor final : public ReactorTCP, public ReactorTime {
+ public:
+  MemoryReactor();
+  ~MemoryReactor() override;
+
+  /// Every port and connector there ever was, in order.
+  const std::vector<std::shared_ptr<MemoryPort>>& tcpServers() const noexcept { return servers_; }
+  const std::vector<std::shared_ptr<MemoryConnector>>& tcpClients() const noexcept { return clients_; }
+
+  /// Connects `client` with a protocol of whoever listens on `port`. Null if the factory refuses.
+  /// @throws std::invalid_argument if nobody listens there
+  std::unique_ptr<IOPump> connectTo(std::uint16_t port, std::shared_ptr<Protocol> client);
+
+  // ReactorTime
+  Duration seconds() const override { return clock_.seconds(); }
+  DelayedCall callLater(Duration delay, Function<void()> call) override;
+  std::vector<DelayedCall> getDelayedCalls() const override { return clock_.getDelayedCalls(); }
+  /// As `Clock::advance`.
+  void advance(Duration amount) { clock_.advance(amount); }
+  Clock& clock() noexcept { return clock_; }
+
+ protected:
+  std::shared_ptr<Port> doListenTCP(std::uint16_t port, std::shared_ptr<Factory> factory,
+                                    const ListenOptions& options) override;
+  std::shared_ptr<Connector> doConnectTCP(const std::string& host, std::uint16_t port,
+                                          std::shared_ptr<ClientFactory> factory,
+                                          const ConnectOptions& options) override;
+
+ private:
+  Clock clock_;
+  std::vector<std::shared_ptr<MemoryPort>> servers_;
+  std::vector<std::shared_ptr<MemoryConnector>> clients_;
+  std::uint16_t nextPort_ = 49152;
+};
+
+}  // namespace bight::testing

@@ -1,0 +1,121 @@
+#include <bight/testing/memory_reactor.hpp>
+
+#include <stdexcept>
+#include <utility>
+
+#include <bight/connection_errors.hpp>
+
+namespace bight::testing {
+
+MemoryPort::MemoryPort(std::uint16_t port, std::shared_ptr<Factory> factory, ListenOptions options)
+    : port_(port), factory_(std::move(factory)), options_(std::move(options)) {}
+
+MemoryPort::~MemoryPort() = default;
+
+Address MemoryPort::getHost() const {
+  const auto address = Address::parse(options_.interface.empty() ? "0.0.0.0" : options_.interface, port_);
+  return address ? *address : Address(HostnameAddress{options_.interface, port_});
+}
+
+void MemoryPort::startListening() {
+  if (listening_) throw std::logic_error("startListening: the port is listening already");
+  factory_->doStart();
+  listening_ = true;
+}
+
+Deferred<void> MemoryPort::stopListening() {
+  if (std::exchange(listening_, false)) factory_->doStop();
+  Deferred<void> done;
+  done.callback();
+  return done;
+}
+
+MemoryConnector::MemoryConnector(std::string host, std::uint16_t port, std::shared_ptr<ClientFactory> factory,
+                                 ConnectOptions options)
+    : host_(std::move(host)), port_(port), factory_(std::move(factory)), options_(std::move(options)) {}
+
+MemoryConnector::~MemoryConnector() = default;
+
+void MemoryConnector::connect() {
+  if (state_ != State::disconnected)
+    throw std::logic_error("connect: the connector is connecting or connected already");
+  if (!std::exchange(factoryStarted_, true)) factory_->doStart();
+  state_ = State::connecting;
+  factory_->startedConnecting(*this);
+}
+
+void MemoryConnector::stopConnecting() {
+  if (state_ != State::connecting) throw NotConnectingError("stopConnecting: no attempt is under way");
+  fail(Failure(UserError()));
+}
+
+void MemoryConnector::disconnect() {
+  if (state_ == State::connecting)
+    stopConnecting();
+  else if (state_ == State::connected)
+    fail(Failure(ConnectionDone()));
+}
+
+Address MemoryConnector::getDestination() const {
+  if (auto literal = Address::parse(host_, port_)) return *std::move(literal);
+  return HostnameAddress{host_, port_};
+}
+
+std::shared_ptr<Protocol> MemoryConnector::succeed() {
+  if (state_ != State::connecting) throw std::logic_error("succeed: no attempt is under way");
+  state_ = State::connected;
+  auto protocol = factory_->buildProtocol(getDestination());
+  if (!protocol) fail(Failure(ConnectionDone()));
+  return protocol;
+}
+
+void MemoryConnector::fail(const Failure& reason) {
+  const auto self = shared_from_this();
+  const State before = std::exchange(state_, State::disconnected);
+  if (before == State::disconnected) throw std::logic_error("fail: there is neither an attempt nor a connection");
+  if (before == State::connecting)
+    factory_->clientConnectionFailed(*this, reason);
+  else
+    factory_->clientConnectionLost(*this, reason);
+  if (state_ == State::disconnected && std::exchange(factoryStarted_, false)) factory_->doStop();
+}
+
+MemoryReactor::MemoryReactor() = default;
+MemoryReactor::~MemoryReactor() = default;
+
+std::unique_ptr<IOPump> MemoryReactor::connectTo(std::uint16_t port, std::shared_ptr<Protocol> client) {
+  for (const auto& server : servers_) {
+    if (server->port() != port || !server->listening()) continue;
+    auto protocol = server->factory().buildProtocol(IPv4Address({127, 0, 0, 1}, 54321));
+    if (!protocol) return nullptr;
+    return std::make_unique<IOPump>(std::move(client), std::move(protocol));
+  }
+  throw std::invalid_argument("connectTo: nobody listens on port " + std::to_string(port) + " of this MemoryReactor");
+}
+
+DelayedCall MemoryReactor::callLater(Duration delay, Function<void()> call) {
+  return clock_.callLater(delay, std::move(call));
+}
+
+std::shared_ptr<Port> MemoryReactor::doListenTCP(std::uint16_t port, std::shared_ptr<Factory> factory,
+                                                 const ListenOptions& options) {
+  const auto number = port == 0 ? nextPort_++ : port;
+  for (const auto& server : servers_)
+    if (server->listening() && server->port() == number && server->options().interface == options.interface)
+      throw CannotListenError(options.interface, number, 0, "somebody listens there already in this MemoryReactor");
+  auto opened = std::make_shared<MemoryPort>(number, std::move(factory), options);
+  opened->startListening();
+  servers_.push_back(opened);
+  return opened;
+}
+
+std::shared_ptr<Connector> MemoryReactor::doConnectTCP(const std::string& host, std::uint16_t port,
+                                                       std::shared_ptr<ClientFactory> factory,
+                                                       const ConnectOptions& options) {
+  auto connector = std::make_shared<MemoryConnector>(host, port, std::move(factory), options);
+  connector->connect();
+  clients_.push_back(connector);
+  return connector;
+}
+
+}  // namespace bight::testing

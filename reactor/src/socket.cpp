@@ -1,0 +1,143 @@
+#include "socket.hpp"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace bight::detail {
+
+namespace {
+
+#ifdef MSG_NOSIGNAL
+constexpr int quietly = MSG_NOSIGNAL;
+#else
+constexpr int quietly = 0;  // there, SO_NOSIGPIPE does it for the whole socket
+#endif
+
+#if !defined(SOCK_NONBLOCK) || !defined(SOCK_CLOEXEC)
+/// For systems where a socket cannot be born so.
+void makeOurs(int fd) noexcept {
+  ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
+  ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+#ifdef SO_NOSIGPIPE
+  setOption(fd, SOL_SOCKET, SO_NOSIGPIPE, true);
+#endif
+}
+#endif
+
+}  // namespace
+
+void Descriptor::reset() noexcept {
+  if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+}
+
+SocketAddress::SocketAddress(const Address& address) {
+  if (const auto* v4 = address.get<IPv4Address>()) {
+    sockaddr_in in{};
+    in.sin_family = AF_INET;
+    in.sin_port = htons(v4->port());
+    std::memcpy(&in.sin_addr, v4->bytes().data(), sizeof in.sin_addr);
+    std::memcpy(&storage, &in, sizeof in);
+    length = sizeof in;
+  } else if (const auto* v6 = address.get<IPv6Address>()) {
+    sockaddr_in6 in{};
+    in.sin6_family = AF_INET6;
+    in.sin6_port = htons(v6->port());
+    in.sin6_flowinfo = htonl(v6->flowInfo());
+    in.sin6_scope_id = v6->scopeId();
+    std::memcpy(&in.sin6_addr, v6->bytes().data(), sizeof in.sin6_addr);
+    std::memcpy(&storage, &in, sizeof in);
+    length = sizeof in;
+  }
+}
+
+Descriptor openTcpSocket(int family) noexcept {
+#if defined(SOCK_NONBLOCK) && defined(SOCK_CLOEXEC)
+  return Descriptor(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+#else
+  Descriptor fd(::socket(family, SOCK_STREAM, 0));
+  if (fd) makeOurs(fd.get());
+  return fd;
+#endif
+}
+
+Descriptor acceptSocket(int listening, SocketAddress& peer) noexcept {
+  peer.length = sizeof peer.storage;
+#if defined(SOCK_NONBLOCK) && defined(SOCK_CLOEXEC)
+  return Descriptor(::accept4(listening, peer.get(), &peer.length, SOCK_NONBLOCK | SOCK_CLOEXEC));
+#else
+  Descriptor fd(::accept(listening, peer.get(), &peer.length));
+  if (fd) makeOurs(fd.get());
+  return fd;
+#endif
+}
+
+SocketAddress localSocketAddress(int fd) noexcept {
+  SocketAddress address;
+  address.length = sizeof address.storage;
+  if (::getsockname(fd, address.get(), &address.length) != 0) address.length = 0;
+  return address;
+}
+
+SocketAddress remoteSocketAddress(int fd) noexcept {
+  SocketAddress address;
+  address.length = sizeof address.storage;
+  if (::getpeername(fd, address.get(), &address.length) != 0) address.length = 0;
+  return address;
+}
+
+Address localAddress(int fd) {
+  const auto address = localSocketAddress(fd);
+  return address.length == 0 ? Address() : address.address();
+}
+
+bool setOption(int fd, int level, int name, bool enabled) noexcept {
+  const int value = enabled ? 1 : 0;
+  return ::setsockopt(fd, level, name, &value, sizeof value) == 0;
+}
+
+bool getOption(int fd, int level, int name) noexcept {
+  int value = 0;
+  socklen_t length = sizeof value;
+  return ::getsockopt(fd, level, name, &value, &length) == 0 && value != 0;
+}
+
+int takeError(int fd) noexcept {
+  int error = 0;
+  socklen_t length = sizeof error;
+  if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0) return errno;
+  return error;
+}
+
+void resetOnClose(int fd) noexcept {
+  const linger now{1, 0};
+  ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+}
+
+ssize_t sendPieces(int fd, const iovec* pieces, std::size_t count) noexcept {
+  msghdr message{};
+  message.msg_iov = const_cast<iovec*>(pieces);  // the system only reads it
+  message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(count);
+  ssize_t sent;
+  do sent = ::sendmsg(fd, &message, quietly);
+  while (sent < 0 && errno == EINTR);
+  return sent;
+}
+
+ssize_t sendPiece(int fd, std::string_view data) noexcept {
+  ssize_t sent;
+  do sent = ::send(fd, data.data(), data.size(), quietly);
+  while (sent < 0 && errno == EINTR);
+  return sent;
+}
+
+bool isTransient(int error) noexcept {
+  return error == EAGAIN || error == EWOULDBLOCK || error == EINTR || error == ENOBUFS;
+}
+
+}  // namespace bight::detail

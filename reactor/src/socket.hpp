@@ -1,0 +1,78 @@
+/// @file
+/// Sockets of the system: making them, and asking them. All of them non-blocking and closed on exec.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <cstddef>
+#include <string_view>
+#include <utility>
+
+#include <bight/address.hpp>
+
+struct iovec;
+
+namespace bight::detail {
+
+/// Owns a descriptor.
+class Descriptor {
+ public:
+  Descriptor() noexcept = default;
+  explicit Descriptor(int fd) noexcept : fd_(fd) {}
+  Descriptor(Descriptor&& other) noexcept : fd_(other.release()) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~Descriptor() { reset(); }
+
+  int get() const noexcept { return fd_; }
+  explicit operator bool() const noexcept { return fd_ >= 0; }
+  [[nodiscard]] int release() noexcept { return std::exchange(fd_, -1); }
+  void reset() noexcept;
+
+ private:
+  int fd_ = -1;
+};
+
+/// An address as the system takes it.
+struct SocketAddress {
+  sockaddr_storage storage{};
+  socklen_t length = 0;
+
+  SocketAddress() = default;
+  /// From an IPv4 or IPv6 address; of anything else the length is 0.
+  explicit SocketAddress(const Address& address);
+  sockaddr* get() noexcept { return reinterpret_cast<sockaddr*>(&storage); }
+  const sockaddr* get() const noexcept { return reinterpret_cast<const sockaddr*>(&storage); }
+  int family() const noexcept { return storage.ss_family; }
+  Address address() const { return Address::fromSockaddr(get(), length); }
+};
+
+/// A new TCP socket. Empty on failure, with errno set; so it is with the other one.
+Descriptor openTcpSocket(int family) noexcept;
+/// One connection that waits on a listening socket.
+Descriptor acceptSocket(int listening, SocketAddress& peer) noexcept;
+
+/// The two ends of a socket; 0.0.0.0:0 if the system does not know.
+Address localAddress(int fd);
+SocketAddress localSocketAddress(int fd) noexcept;
+SocketAddress remoteSocketAddress(int fd) noexcept;
+
+/// Switches an option on or off; says whether the system agreed (errno).
+bool setOption(int fd, int level, int name, bool enabled) noexcept;
+bool getOption(int fd, int level, int name) noexcept;
+/// The error that a socket holds (SO_ERROR), 0 if none.
+int takeError(int fd) noexcept;
+/// Makes the close of this socket a reset instead of an orderly end.
+void resetOnClose(int fd) noexcept;
+
+/// Sends pieces, without a signal if the peer is gone. As sendmsg(2).
+ssize_t sendPieces(int fd, const iovec* pieces, std::size_t count) noexcept;
+/// One piece. As send(2).
+ssize_t sendPiece(int fd, std::string_view data) noexcept;
+
+/// Whether an error number only says "not now".
+bool isTransient(int error) noexcept;
+
+}  // namespace bight::detail

@@ -1,0 +1,548 @@
+// States of a connection
+// ----------------------
+//
+//            loseWriteConnection         peer's end (HalfCloseable)
+//   open ──────────────────────► writeClosing ─► writeClosed      peerEnded
+//    │  loseConnection                                │  both        │
+//    ├──────────────► disconnecting ── all sent ──────┴──────┬───────┘
+//    │                     │ graceful limit                  ▼
+//    ├─────────────────────┴─────────► doomed ──────────► closed: connectionLost, once
+//    └── reset, peer's end, exception in the protocol ───────▲
+//
+// `close()` is the one way out, and runs once. It is called directly where the connection itself is on the stack
+// (`ready`, `settle`); from functions that the user calls, it is put off to the end of the dispatch (`doom`, or
+// `disconnecting_`, and `WriteBatch::due`), so that `connectionLost` never runs inside a call of the user's. The one
+// exception is the contract's C15.
+//
+// Who keeps it alive: the reactor's count, from `attach()` until `WriteBatch` lets go of it after the dispatch in which
+// it was closed. The protocol is kept as long, so neither can die while one of their functions is on the stack.
+//
+// Unsent bytes are in two places: pieces in the batch (this dispatch), and `Extras::output` (the system did not take
+// them). Once something is kept there, writes go there, so the order holds.
+//
+// What needs a new dispatch to stay fair waits for the socket to be writable, even with nothing to send: pull producers
+// are asked, and `drained()` fires, at most once per turn. Otherwise a fast reader on the other side would hold our
+// whole loop.
+#include "tcp_connection.hpp"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
+#include <utility>
+
+#include <bight/connection_errors.hpp>
+
+namespace bight::detail {
+
+namespace {
+/// Pieces given to the system at once.
+constexpr std::size_t maxPieces = 64;
+}  // namespace
+
+TcpConnection::TcpConnection(ConnectionOrigin& origin, Descriptor socket, const SocketAddress& peer)
+    : origin_(&origin), fd_(socket.release()) {
+  if (peer.family() == AF_INET6) {
+    const Address address = peer.address();
+    extras().peer = *address.get<IPv6Address>();
+  } else if (peer.family() == AF_INET) {
+    sockaddr_in in;
+    std::memcpy(&in, &peer.storage, sizeof in);
+    std::memcpy(peerBytes_.data(), &in.sin_addr, sizeof peerBytes_);
+    peerPort_ = ntohs(in.sin_port);
+  }
+}
+
+TcpConnection::~TcpConnection() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+void TcpConnection::attach() {
+  handle_ = reactor().poller().add(fd_, pollRead, *this);
+  interest_ = pollRead;
+  reactor().own(*this);
+  ref();
+}
+
+void TcpConnection::detach() noexcept {
+  open_ = false;
+  reactor().poller().remove(handle_);
+  reactor().disown(*this);
+  ::close(std::exchange(fd_, -1));
+  batch().release(this);
+}
+
+bool TcpConnection::start(std::shared_ptr<Protocol> protocol) noexcept {
+  protocol_ = std::move(protocol);
+  return run("while calling connectionMade", [this] { protocol_->makeConnection(*this); });
+}
+
+// ---- reading
+// ----------------------------------------------------------------------------------------------------------------------------
+
+void TcpConnection::ready(unsigned events) noexcept {
+  if (events & pollWrite) {
+    if (keepsOutput()) sendKept();
+    if (open_ && !doomed_ && !hasOutput() && extras_) outputGone();
+  }
+  if ((events & (pollRead | pollError)) && open_ && reading_ && !peerEnded_ && !disconnecting_ && !doomed_) receive();
+}
+
+void TcpConnection::receive() noexcept {
+  const auto buffer = reactor().readBuffer();
+  const ssize_t got = ::recv(fd_, buffer.data(), buffer.size(), 0);
+  if (got > 0) {
+    try {
+      protocol_->dataReceived({buffer.data(), static_cast<std::size_t>(got)});
+    } catch (...) {
+      userFailed("while calling dataReceived");
+    }
+  } else if (got == 0) {
+    peerEnded();
+  } else if (!isTransient(errno)) {
+    close(Failure(ConnectionLost::fromErrno(errno)), false);
+  }
+}
+
+void TcpConnection::peerEnded() noexcept {
+  auto* halfCloseable = dynamic_cast<HalfCloseable*>(protocol_.get());
+  if (!halfCloseable) return close(Failure(ConnectionDone()), false);
+  peerEnded_ = true;
+  batch().due(*this);  // there is nothing to watch for any more; or both halves have ended now
+  run("while calling readConnectionLost", [halfCloseable] { halfCloseable->readConnectionLost(); });
+}
+
+void TcpConnection::pauseProducing() {
+  if (!open_ || !reading_) return;
+  reading_ = false;
+  batch().due(*this);
+}
+
+void TcpConnection::resumeProducing() {
+  if (!open_ || reading_ || disconnecting_ || doomed_) return;
+  reading_ = true;
+  batch().due(*this);
+}
+
+// ---- writing
+// ----------------------------------------------------------------------------------------------------------------------------
+
+void TcpConnection::write(std::string_view data) {
+  reactorOnlyThread("Transport::write");
+  if (!takesWrites() || data.empty() || overfull()) return;
+  put(data);
+  if (extras_) written();
+}
+
+void TcpConnection::writeSequence(std::span<const std::string_view> pieces) {
+  reactorOnlyThread("Transport::writeSequence");
+  std::size_t bytes = 0;
+  for (const auto& piece : pieces) bytes += piece.size();
+  if (!takesWrites() || bytes == 0 || overfull()) return;
+  if (bytes > WriteBatch::largestPiece && !keepsOutput())
+    sendNow(pieces.data(), pieces.size(), bytes);
+  else
+    for (const auto& piece : pieces)
+      if (!piece.empty() && takesWrites()) put(piece);
+  if (extras_) written();
+}
+
+/// Whether the peer has too much to read already; then the connection is doomed.
+bool TcpConnection::overfull() noexcept {
+  if (!extras_ || extras_->output.size() <= extras_->most) return false;
+  doom(Failure(OutputLimitError(extras_->output.size(), extras_->most)));
+  return true;
+}
+
+/// One piece, by the way that fits it. Runs no user code.
+void TcpConnection::put(std::string_view data) {
+  if (keepsOutput())
+    keep(data);
+  else if (data.size() <= WriteBatch::largestPiece)
+    batch().add(*this, data);
+  else
+    sendNow(&data, 1, data.size());
+}
+
+/// After a write: there is something that producers care about.
+void TcpConnection::written() noexcept {
+  extras_->pullAsked = false;
+  batch().due(*this);
+  pauseIfFull();
+}
+
+/// Sends what is pending and `pieces` at once, and keeps the rest.
+void TcpConnection::sendNow(const std::string_view* pieces, std::size_t count, std::size_t bytes) {
+  iovec vectors[maxPieces];
+  std::size_t used = batch().take(*this, vectors, maxPieces / 2);
+  if (firstPiece_ != WriteBatch::none) {
+    // So scattered that it takes a call of its own; rare enough not to deserve better.
+    for (std::size_t i = 0; i < used; ++i) keep({static_cast<const char*>(vectors[i].iov_base), vectors[i].iov_len});
+    while ((used = batch().take(*this, vectors, maxPieces)) > 0)
+      for (std::size_t i = 0; i < used; ++i) keep({static_cast<const char*>(vectors[i].iov_base), vectors[i].iov_len});
+    for (std::size_t i = 0; i < count; ++i) keep(pieces[i]);
+    return;
+  }
+  for (std::size_t i = 0; i < used; ++i) bytes += vectors[i].iov_len;
+  std::size_t next = 0;
+  for (; next < count && used < maxPieces; ++next) {
+    if (pieces[next].empty()) continue;
+    vectors[used].iov_base = const_cast<char*>(pieces[next].data());
+    vectors[used].iov_len = pieces[next].size();
+    ++used;
+  }
+  ssize_t sent = used == 1 ? sendPiece(fd_, {static_cast<const char*>(vectors[0].iov_base), vectors[0].iov_len})
+                           : sendPieces(fd_, vectors, used);
+  if (sent < 0) {
+    if (!isTransient(errno)) return sendFailed(errno);
+    sent = 0;
+  }
+  if (static_cast<std::size_t>(sent) == bytes) return;
+  auto gone = static_cast<std::size_t>(sent);
+  for (std::size_t i = 0; i < used; ++i) {
+    const std::size_t here = std::min(gone, vectors[i].iov_len);
+    gone -= here;
+    if (here < vectors[i].iov_len)
+      keep({static_cast<const char*>(vectors[i].iov_base) + here, vectors[i].iov_len - here});
+  }
+  for (; next < count; ++next)
+    if (!pieces[next].empty()) keep(pieces[next]);
+}
+
+/// The end of the dispatch: sends the pieces that are pending. Runs no user code.
+void TcpConnection::sendPending() noexcept {
+  iovec vectors[maxPieces];
+  while (const std::size_t count = batch().take(*this, vectors, maxPieces)) {
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; i < count; ++i) bytes += vectors[i].iov_len;
+    ssize_t sent = 0;
+    if (!keepsOutput()) {
+      sent = count == 1 ? sendPiece(fd_, {static_cast<const char*>(vectors[0].iov_base), bytes})
+                        : sendPieces(fd_, vectors, count);
+      if (sent < 0) {
+        if (!isTransient(errno)) return sendFailed(errno);
+        sent = 0;
+      }
+    }
+    auto gone = static_cast<std::size_t>(sent);
+    if (gone == bytes) continue;
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t here = std::min(gone, vectors[i].iov_len);
+      gone -= here;
+      if (here < vectors[i].iov_len)
+        keep({static_cast<const char*>(vectors[i].iov_base) + here, vectors[i].iov_len - here});
+    }
+  }
+}
+
+/// Queues behind what the system did not take.
+void TcpConnection::keep(std::string_view data) {
+  if (doomed_) return;
+  extras().output.append(data);
+  batch().due(*this);  // to watch for room
+}
+
+void TcpConnection::sendKept() noexcept {
+  iovec vectors[maxPieces];
+  const std::size_t count = extras_->output.front(vectors, maxPieces);
+  const ssize_t sent = sendPieces(fd_, vectors, count);
+  if (sent < 0) {
+    if (!isTransient(errno)) close(Failure(ConnectionLost::fromErrno(errno)), false);
+    return;
+  }
+  extras_->output.consume(static_cast<std::size_t>(sent));
+  extras_->moved = true;
+  batch().due(*this);
+  resumeIfLow();
+}
+
+void TcpConnection::sendFailed(int error) noexcept {
+  doom(Failure(ConnectionLost::fromErrno(error)));
+}
+
+std::size_t TcpConnection::writeBufferSize() const noexcept {
+  if (!open_) return 0;
+  return batch().pending(*this) + (extras_ ? extras_->output.size() : 0);
+}
+
+void TcpConnection::setWriteBufferLimits(std::size_t high, std::size_t low) {
+  if (low > high) throw std::invalid_argument("setWriteBufferLimits: the low limit must not be above the high one");
+  extras().high = high;
+  extras().low = low;
+}
+
+void TcpConnection::setMaxWriteBuffer(std::size_t bytes) {
+  extras().most = bytes;
+}
+
+Deferred<void> TcpConnection::drained() {
+  Deferred<void> done;
+  if (!open_) {
+    done.errback(Failure(ConnectionLost()));
+  } else if (!hasOutput() && !doomed_) {
+    done.callback();
+  } else {
+    extras().waiters.push_back(done.promise());
+    batch().due(*this);
+  }
+  return done;
+}
+
+/// The socket is writable and nothing is left to send: whoever waited for that has its turn.
+void TcpConnection::outputGone() noexcept {
+  batch().due(*this);
+  fireDrained();
+  if (open_ && !doomed_ && !hasOutput()) askPull();
+}
+
+void TcpConnection::fireDrained() noexcept {
+  // Those who wait again wait for the next time.
+  for (const auto& waiter : std::exchange(extras_->waiters, {}))
+    if (!waiter.called()) run("while calling back drained()", [&waiter] { waiter.callback(); });
+}
+
+// ---- producers
+// --------------------------------------------------------------------------------------------------------------------------
+
+void TcpConnection::registerProducer(std::shared_ptr<PushProducer> producer) {
+  if (!producer) throw std::invalid_argument("registerProducer needs a producer, and got a null pointer");
+  if (!open_) return producer->stopProducing();
+  if (hasProducer()) throw std::logic_error("registerProducer: there is a producer already; unregister it first");
+  extras().push = std::move(producer);
+  extras().pushPaused = false;
+  pauseIfFull();
+}
+
+void TcpConnection::registerProducer(std::shared_ptr<PullProducer> producer) {
+  if (!producer) throw std::invalid_argument("registerProducer needs a producer, and got a null pointer");
+  if (!open_) return producer->stopProducing();
+  if (hasProducer()) throw std::logic_error("registerProducer: there is a producer already; unregister it first");
+  extras().pull = std::move(producer);
+  extras().pullAsked = false;
+  askPull();
+}
+
+void TcpConnection::unregisterProducer() {
+  if (!hasProducer()) return;
+  // Its destructor may be anything, so it runs when nothing of ours is half done.
+  const auto push = std::move(extras_->push);
+  const auto pull = std::move(extras_->pull);
+  extras_->push = nullptr;
+  extras_->pull = nullptr;
+  if (open_) batch().due(*this);
+}
+
+void TcpConnection::pauseIfFull() noexcept {
+  if (!extras_->push || extras_->pushPaused || extras_->output.size() <= extras_->high) return;
+  extras_->pushPaused = true;
+  const auto producer = extras_->push;
+  run("while calling pauseProducing", [&producer] { producer->pauseProducing(); });
+}
+
+void TcpConnection::resumeIfLow() noexcept {
+  if (!extras_->push || !extras_->pushPaused || extras_->output.size() > extras_->low) return;
+  extras_->pushPaused = false;
+  const auto producer = extras_->push;
+  run("while calling resumeProducing", [&producer] { producer->resumeProducing(); });
+}
+
+void TcpConnection::askPull() noexcept {
+  if (!extras_ || !extras_->pull || extras_->pullAsked) return;
+  extras_->pullAsked = true;
+  batch().due(*this);
+  const auto producer = extras_->pull;
+  run("while calling resumeProducing", [&producer] { producer->resumeProducing(); });
+}
+
+// ---- closing
+// ----------------------------------------------------------------------------------------------------------------------------
+
+void TcpConnection::loseConnection() {
+  reactorOnlyThread("Transport::loseConnection");
+  if (!open_ || disconnecting_ || doomed_) return;
+  disconnecting_ = true;
+  if (writeClosed_) return close(Failure(ConnectionDone()), false);  // C15
+  batch().due(*this);
+}
+
+void TcpConnection::loseWriteConnection() {
+  if (!open_ || writeClosing_ || disconnecting_ || doomed_) return;
+  writeClosing_ = true;
+  batch().due(*this);
+}
+
+void TcpConnection::abortConnection() {
+  reactorOnlyThread("Transport::abortConnection");
+  if (!open_ || doomed_) return;
+  doom(std::nullopt);
+}
+
+void TcpConnection::doom(std::optional<Failure> fate) noexcept {
+  if (doomed_) return;
+  doomed_ = true;
+  batch().drop(*this);
+  if (fate) extras().fate = std::move(fate);
+  if (extras_) extras_->output.clear();
+  batch().due(*this);
+}
+
+void TcpConnection::setGracefulLimit(Duration limit) {
+  extras().graceful = limit;
+  if (open_ && disconnecting_ && extras_->gracefulCall.active()) {
+    extras_->gracefulCall.cancel();
+    batch().due(*this);
+  }
+}
+
+void TcpConnection::startGraceful() {
+  if (extras().graceful <= Duration::zero() || extras_->gracefulCall.active()) return;
+  extras_->moved = false;
+  extras_->gracefulCall =
+      reactor().callLater(extras_->graceful, [self = Ref<TcpConnection>(this)] { self->gracefulOver(); });
+}
+
+void TcpConnection::gracefulOver() {
+  if (!open_ || doomed_) return;
+  if (extras_->moved) return startGraceful();
+  const auto seconds = std::chrono::duration_cast<std::chrono::milliseconds>(extras_->graceful).count();
+  doom(Failure(ConnectionAborted("Connection was aborted: loseConnection() made no progress for " +
+                                 std::to_string(seconds) + " ms, and " + std::to_string(extras_->output.size()) +
+                                 " bytes of output were left" +
+                                 (hasProducer() ? " and a producer was registered." : "."))));
+}
+
+/// The end of the dispatch: closes what is to be closed, and tells the poller what to watch. May run user code.
+void TcpConnection::settle() noexcept {
+  if (!open_) return;
+  if (doomed_) {
+    const bool byUser = !extras_ || !extras_->fate;
+    const bool reset = byUser || extras_->fate->check<ConnectionAborted>();
+    return close(byUser ? Failure(ConnectionAborted()) : *extras_->fate, reset);
+  }
+  const bool flushed = !hasOutput() && !hasProducer() && !(extras_ && !extras_->waiters.empty());
+  if (disconnecting_) {
+    if (flushed) return close(Failure(ConnectionDone()), false);
+    startGraceful();
+  } else if (flushed && writeClosing_ && !writeClosed_) {
+    writeClosed_ = true;
+    ::shutdown(fd_, SHUT_WR);
+    if (auto* halfCloseable = dynamic_cast<HalfCloseable*>(protocol_.get())) {
+      if (!run("while calling writeConnectionLost", [halfCloseable] { halfCloseable->writeConnectionLost(); })) return;
+      if (!open_) return;
+    }
+  }
+  if (peerEnded_ && writeClosed_) return close(Failure(ConnectionDone()), false);  // C25
+  watch();
+}
+
+bool TcpConnection::wantsWritable() const noexcept {
+  if (!extras_) return false;
+  return !extras_->output.empty() || !extras_->waiters.empty() || (extras_->pull && !extras_->pullAsked);
+}
+
+void TcpConnection::watch() noexcept {
+  const bool reads = reading_ && !peerEnded_ && !disconnecting_;
+  const auto wanted = static_cast<std::uint8_t>((reads ? pollRead : 0U) | (wantsWritable() ? pollWrite : 0U));
+  if (wanted == interest_) return;
+  try {
+    reactor().poller().change(handle_, wanted);
+    interest_ = wanted;
+  } catch (...) {
+    close(Failure(), false);
+  }
+}
+
+/// Our shutdown, or the end of the reactor.
+void TcpConnection::disconnect(const Failure& reason) noexcept {
+  if (!doomed_) sendPending();
+  close(reason, false);
+}
+
+/// Runs user code; if it throws, the connection closes with that. @return whether it threw nothing
+template <class F>
+bool TcpConnection::run(std::string_view context, F&& f) noexcept {
+  try {
+    std::forward<F>(f)();
+    return true;
+  } catch (...) {
+    userFailed(context);
+    return false;
+  }
+}
+
+/// In a `catch`: the user's code threw. What it wrote before still leaves, if the system takes it.
+void TcpConnection::userFailed(std::string_view context) noexcept {
+  Failure failure;
+  reactor().report(context, failure);
+  if (!open_ || doomed_) return;
+  sendPending();
+  doom(std::move(failure));
+}
+
+void TcpConnection::close(Failure reason, bool reset) noexcept {
+  if (!open_) return;
+  open_ = false;
+  batch().drop(*this);
+  reactor().poller().remove(handle_);
+  if (reset) resetOnClose(fd_);
+  ::close(std::exchange(fd_, -1));
+  reactor().disown(*this);
+  if (extras_) {
+    extras_->output.clear();
+    if (extras_->gracefulCall.active()) extras_->gracefulCall.cancel();
+    const auto push = std::move(extras_->push);
+    const auto pull = std::move(extras_->pull);
+    Producer* producer = push ? static_cast<Producer*>(push.get()) : pull.get();
+    if (producer) reactor().guarded("while calling stopProducing", [producer] { producer->stopProducing(); });
+  }
+  if (protocol_) reactor().guarded("while calling connectionLost", [&] { protocol_->breakConnection(reason); });
+  if (extras_)
+    for (const auto& waiter : std::exchange(extras_->waiters, {}))
+      if (!waiter.called()) reactor().guarded("while calling drained() off", [&] { waiter.errback(reason); });
+  reactor().guarded("while calling clientConnectionLost", [&] { origin_->connectionEnded(reason); });
+  batch().release(this);
+}
+
+/// The last act of a closed connection: the cycle with its protocol is cut.
+void TcpConnection::letGo() noexcept {
+  protocol_.reset();
+  origin_.reset();
+  unref();
+}
+
+// ---- addresses and options
+// --------------------------------------------------------------------------------------------------------------
+
+TcpConnection::Extras& TcpConnection::extras() {
+  if (!extras_) extras_ = std::make_unique<Extras>();
+  return *extras_;
+}
+
+Address TcpConnection::getHost() const {
+  return fd_ >= 0 ? localAddress(fd_) : Address();
+}
+
+Address TcpConnection::getPeer() const {
+  if (extras_ && extras_->peer) return *extras_->peer;
+  return IPv4Address(peerBytes_, peerPort_);
+}
+
+void TcpConnection::setTcpNoDelay(bool enabled) {
+  if (fd_ >= 0) setOption(fd_, IPPROTO_TCP, TCP_NODELAY, enabled);
+}
+bool TcpConnection::getTcpNoDelay() const {
+  return fd_ >= 0 && getOption(fd_, IPPROTO_TCP, TCP_NODELAY);
+}
+void TcpConnection::setTcpKeepAlive(bool enabled) {
+  if (fd_ >= 0) setOption(fd_, SOL_SOCKET, SO_KEEPALIVE, enabled);
+}
+bool TcpConnection::getTcpKeepAlive() const {
+  return fd_ >= 0 && getOption(fd_, SOL_SOCKET, SO_KEEPALIVE);
+}
+
+}  // namespace bight::detail

@@ -1,0 +1,154 @@
+/// @file
+/// Internal: an open TCP connection.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include <bight/deferred.hpp>
+#include <bight/poller.hpp>
+#include <bight/protocol.hpp>
+#include <bight/time.hpp>
+#include <bight/transport.hpp>
+
+#include "connection_origin.hpp"
+#include "output_buffer.hpp"
+#include "reactor_base.hpp"
+#include "socket.hpp"
+#include "write_batch.hpp"
+
+namespace bight::detail {
+
+/// A stream socket between a reactor and a protocol. tcp_connection.cpp tells its states.
+///
+/// Its size counts: ten thousand of them may be idle. What only busy or unusual connections need is in `Extras`, made
+/// when first needed.
+class TcpConnection final : public Transport, private PollTarget, private Owned {
+ public:
+  /// Wraps a connected socket. Nothing is watched yet. Made with `makeRef`.
+  TcpConnection(ConnectionOrigin& origin, Descriptor socket, const SocketAddress& peer);
+  ~TcpConnection() override;
+
+  /// Starts to watch the socket, and makes the reactor the owner. @throws what `Poller::add` throws
+  void attach();
+  /// Takes back `attach()`: there will be no protocol.
+  void detach() noexcept;
+  /// Hands the connection to its protocol. What `connectionMade` throws closes the connection. @return whether it threw
+  /// nothing
+  bool start(std::shared_ptr<Protocol> protocol) noexcept;
+
+  // Transport
+  void write(std::string_view data) override;
+  void writeSequence(std::span<const std::string_view> pieces) override;
+  std::size_t writeBufferSize() const noexcept override;
+  Deferred<void> drained() override;
+  void setWriteBufferLimits(std::size_t high, std::size_t low) override;
+  void setMaxWriteBuffer(std::size_t bytes) override;
+  void registerProducer(std::shared_ptr<PushProducer> producer) override;
+  void registerProducer(std::shared_ptr<PullProducer> producer) override;
+  void unregisterProducer() override;
+  void loseConnection() override;
+  void setGracefulLimit(Duration limit) override;
+  void loseWriteConnection() override;
+  void abortConnection() override;
+  bool connected() const noexcept override { return open_; }
+  bool disconnecting() const noexcept override { return !open_ || disconnecting_ || doomed_; }
+  void pauseProducing() override;
+  void resumeProducing() override;
+  Address getHost() const override;
+  Address getPeer() const override;
+  void setTcpNoDelay(bool enabled) override;
+  bool getTcpNoDelay() const override;
+  void setTcpKeepAlive(bool enabled) override;
+  bool getTcpKeepAlive() const override;
+
+ private:
+  friend class WriteBatch;
+
+  /// What an idle connection does not have.
+  struct Extras {
+    OutputBuffer output;
+    std::shared_ptr<PushProducer> push;
+    std::shared_ptr<PullProducer> pull;
+    std::vector<Promise<void>> waiters;  // of drained()
+    std::optional<Failure> fate;         // why a doomed connection ends, if not by abortConnection()
+    std::optional<IPv6Address> peer;
+    std::size_t high = 64 * 1024;
+    std::size_t low = 0;
+    std::size_t most = 16 * 1024 * 1024;
+    Duration graceful = std::chrono::seconds(30);
+    DelayedCall gracefulCall;
+    bool moved = false;       // bytes have left since the graceful call was scheduled
+    bool pushPaused = false;  // the push producer has been told to pause
+    bool pullAsked = false;   // the pull producer has been asked and has not written since
+  };
+
+  // PollTarget, Owned
+  void ready(unsigned events) noexcept override;
+  void disconnect(const Failure& reason) noexcept override;
+
+  // For the batch
+  bool keepsOutput() const noexcept { return extras_ && !extras_->output.empty(); }
+  void keep(std::string_view data);
+  void sendPending() noexcept;
+  void settle() noexcept;
+  void letGo() noexcept;
+
+  void reactorOnlyThread(const char* what) const {
+    if (open_) reactor().checkThread(what);
+  }
+  bool takesWrites() const noexcept { return open_ && !writeClosed_ && !doomed_; }
+  bool hasProducer() const noexcept { return extras_ && (extras_->push || extras_->pull); }
+  bool hasOutput() const noexcept { return firstPiece_ != WriteBatch::none || keepsOutput(); }
+  bool wantsWritable() const noexcept;
+  Extras& extras();
+  WriteBatch& batch() const noexcept { return reactor().writeBatch(); }
+  ReactorBase& reactor() const noexcept { return origin_->reactor; }
+
+  bool overfull() noexcept;
+  void put(std::string_view data);
+  void written() noexcept;
+  void receive() noexcept;
+  void peerEnded() noexcept;
+  void sendKept() noexcept;
+  void sendNow(const std::string_view* pieces, std::size_t count, std::size_t bytes);
+  void sendFailed(int error) noexcept;
+  void doom(std::optional<Failure> fate) noexcept;
+  void outputGone() noexcept;
+  void fireDrained() noexcept;
+  void pauseIfFull() noexcept;
+  void resumeIfLow() noexcept;
+  void askPull() noexcept;
+  void watch() noexcept;
+  void startGraceful();
+  void gracefulOver();
+  void userFailed(std::string_view context) noexcept;
+  template <class F>
+  bool run(std::string_view context, F&& f) noexcept;
+  void close(Failure reason, bool reset) noexcept;
+
+  Ref<ConnectionOrigin> origin_;
+  std::shared_ptr<Protocol> protocol_;
+  PollHandle* handle_ = nullptr;
+  std::unique_ptr<Extras> extras_;
+  int fd_ = -1;
+  std::int32_t firstPiece_ = WriteBatch::none;
+  std::array<std::uint8_t, 4> peerBytes_{};  // IPv4; an IPv6 peer is in the extras
+  std::uint16_t peerPort_ = 0;
+  std::uint8_t interest_ = 0;       // what the poller watches now
+  bool open_ : 1 = true;            // until close()
+  bool reading_ : 1 = true;         // the user has not paused us
+  bool peerEnded_ : 1 = false;      // no more to read, and the protocol goes on
+  bool writeClosing_ : 1 = false;   // loseWriteConnection() was called
+  bool writeClosed_ : 1 = false;    // our half is closed
+  bool disconnecting_ : 1 = false;  // loseConnection() was called
+  bool doomed_ : 1 = false;         // closes at the end of the dispatch, whatever is unsent
+  bool isDue_ : 1 = false;          // in the batch's list
+};
+
+}  // namespace bight::detail

@@ -1,0 +1,36 @@
+#include <bight/transport.hpp>
+
+namespace bight {
+
+namespace {
+
+/// Steers the receiving side of a transport; holds it, so that a consumer may hold this.
+class ReceivingSide final : public PushProducer {
+ public:
+  explicit ReceivingSide(Transport& transport) : transport_(&transport) {}
+  void pauseProducing() override { transport_->pauseProducing(); }
+  void resumeProducing() override { transport_->resumeProducing(); }
+  void stopProducing() override { transport_->stopProducing(); }
+
+ private:
+  Ref<Transport> transport_;
+};
+
+}  // namespace
+
+Transport::~Transport() = default;
+
+std::shared_ptr<PushProducer> Transport::asProducer() {
+  return std::make_shared<ReceivingSide>(*this);
+}
+
+void Transport::setTcpNoDelay(bool) {}
+bool Transport::getTcpNoDelay() const {
+  return false;
+}
+void Transport::setTcpKeepAlive(bool) {}
+bool Transport::getTcpKeepAlive() const {
+  return false;
+}
+
+}  // namespace bight
