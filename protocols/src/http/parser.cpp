@@ -479,7 +479,14 @@ RequestParser::Step RequestParser::splitAbsoluteTarget() {
   const std::string_view rest = target.substr(colon + 3);
   const std::size_t end = std::min(rest.find_first_of("/?#"), rest.size());
   std::string_view authority = rest.substr(0, end);
-  if (const std::size_t at = authority.find('@'); at != std::string_view::npos) authority.remove_prefix(at + 1);
+  if (const std::size_t at = authority.find('@');
+      at != std::string_view::npos) {  // a user's name and password: of no use
+    const char* const atSign = authority.data() + at;
+    if (characters::skip(authority.data(), atSign, characters::host) != atSign) {
+      return refuse(400, "The part of the target before the '@' holds a character that is not allowed there.");
+    }
+    authority.remove_prefix(at + 1);
+  }
   if (authority.empty() || authority.front() == ':' || !isHostAndPort(authority, false)) {
     return refuse(400, "The host in the target is not a host with an optional port.");
   }

@@ -150,10 +150,10 @@ class MediaType {
 /// response whose headers hold one of them is a programming error and is answered with 500. "Connection: close" closes
 /// after the answer.
 struct BIGHT_API Response {
-  int status = 200;  ///< 200 to 599
-  MediaType type;    ///< goes out as Content-Type unless empty
-  Headers headers;   ///< further fields
-  std::string body;  ///< the content; not sent for HEAD, 204 and 304
+  int status = 200;       ///< 200 to 599
+  MediaType type = {};    ///< goes out as Content-Type unless empty
+  Headers headers = {};   ///< further fields
+  std::string body = {};  ///< the content; not sent for HEAD, 204 and 304
 
   /// UTF-8 text, HTML, JSON.
   static Response text(std::string body, int status = 200) {

@@ -15,12 +15,12 @@ namespace bight::http {
 /// What goes into the head of a response.
 struct ResponseHead {
   int status = 200;
-  std::string_view date;                       ///< a Date field, unless empty or `headers` has one
-  std::string_view contentType;                ///< a Content-Type field, unless empty or `headers` has one
-  const Headers* headers = nullptr;            ///< further fields
-  std::optional<std::uint64_t> contentLength;  ///< a Content-Length field
-  bool chunked = false;                        ///< "Transfer-Encoding: chunked"
-  bool close = false;                          ///< "Connection: close", unless `headers` says so
+  std::string_view date = {};                       ///< a Date field, unless empty or `headers` has one
+  std::string_view contentType = {};                ///< a Content-Type field, unless empty or `headers` has one
+  const Headers* headers = nullptr;                 ///< further fields
+  std::optional<std::uint64_t> contentLength = {};  ///< a Content-Length field
+  bool chunked = false;                             ///< "Transfer-Encoding: chunked"
+  bool close = false;                               ///< "Connection: close", unless `headers` says so
   bool keepAlive = false;  ///< "Connection: keep-alive", which a client of HTTP/1.0 wants to be told
 };
 
