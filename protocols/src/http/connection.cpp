@@ -185,7 +185,9 @@ void Connection::render() {
   if (request_->method() == "CONNECT") return refuse(501, "This is no proxy: CONNECT is not known here.");
   rendering_ = true;
   try {
-    if (std::shared_ptr<Resource> resource = findResource()) {
+    if (request_->method() == "OPTIONS" && request_->path() == "*") {
+      respond(Response::empty());  // asks whether the server is there (RFC 9110, 9.3.7)
+    } else if (std::shared_ptr<Resource> resource = findResource()) {
       Answer answer = resource->render(*request_);
       takeAnswer(std::move(answer), std::move(resource));
     } else {
