@@ -204,8 +204,13 @@ template <class T>
 auto operator co_await(Deferred<T>&& deferred) {
   return detail::Awaiter<T>(std::move(deferred), std::source_location());
 }
+/// Refused: a Deferred with a name has to be given away in so many words. (Not a deleted function: g++ would say two
+/// things.)
 template <class T>
-void operator co_await(Deferred<T>& deferred) = delete;  // co_await consumes the Deferred: write co_await std::move(d)
+auto operator co_await(Deferred<T>& deferred) {
+  static_assert(std::is_void_v<Deferred<T>>, "bight: co_await consumes the Deferred: write co_await std::move(d)");
+  return detail::Awaiter<T>(std::move(deferred), std::source_location());
+}
 
 }  // namespace bight
 

@@ -63,13 +63,6 @@ namespace bight {
 /// Twisted: `defer.Deferred`.
 template <class T>
 class Deferred {
-  static_assert(!detail::isDeferred<T>,
-                "bight: there is no Deferred<Deferred<T>>: returning a Deferred from a stage already flattens it");
-  static_assert(!std::is_same_v<T, Failure>,
-                "bight: there is no Deferred<Failure>: a Failure already travels on the errback side");
-  static_assert(!std::is_reference_v<T> && !std::is_const_v<T>,
-                "bight: a Deferred carries a value: no reference, no const");
-
  public:
   using value_type = T;
 
@@ -100,8 +93,8 @@ class Deferred {
     std::swap(chain_, other.chain_);
     return *this;
   }
-  Deferred(const Deferred&) = delete;  // a Deferred is move-only: std::move it, or share the firing end with promise()
-  Deferred& operator=(const Deferred&) = delete;
+  Deferred(const Deferred&) = delete;             // a Deferred is move-only: std::move it, or share its promise()
+  Deferred& operator=(const Deferred&) = delete;  // a Deferred is move-only: std::move it, or share its promise()
   ~Deferred() {
     if (chain_) chain_->dropHandle();
   }
@@ -118,11 +111,12 @@ class Deferred {
   /// Fires with a value: all stages that can run have run when this returns. Throws AlreadyCalledError the second time
   /// (A2), RetypedError on a handle that is not the head of its chain.
   template <class V = T>
-    requires(!std::is_void_v<T> && std::is_convertible_v<V &&, T>)
   void callback(V&& value, std::source_location at = std::source_location::current()) {
-    checkHead();
-    const detail::Kept kept(*chain_);
-    detail::fireWith<T>(kept.chain, std::forward<V>(value), at);
+    if constexpr (detail::checkFiring<T, V>()) {
+      checkHead();
+      const detail::Kept kept(*chain_);
+      detail::fireWith<T>(kept.chain, std::forward<V>(value), at);
+    }
   }
   void callback(std::source_location at = std::source_location::current())
     requires std::is_void_v<T>
@@ -145,7 +139,7 @@ class Deferred {
     kept.chain.fire(std::move(failure), at);
   }
   template <class E>
-    requires std::constructible_from<Failure, E&&> && (!std::is_same_v<std::remove_cvref_t<E>, Failure>)
+    requires(!std::is_same_v<std::remove_cvref_t<E>, Failure>)
   void errback(E&& exception, std::source_location at = std::source_location::current()) {
     errback(Failure(std::forward<E>(exception)), at);
   }
@@ -190,7 +184,7 @@ class Deferred {
     return addHere(twoSidedStage<F, G>(f, g), at);
   }
   template <class F, class G>
-    requires detail::Retypes<std::decay_t<F>, T>
+    requires detail::RetypesWith<std::decay_t<F>, std::decay_t<G>, T>
   [[nodiscard("the callback changes the type of the chain: keep the returned Deferred to go on")]] auto addCallbacks(
       F&& f, G&& g, std::source_location at = std::source_location::current()) & {
     return addHere(twoSidedStage<F, G>(f, g), at);
@@ -413,6 +407,15 @@ class Deferred {
   }
 
   detail::Chain* chain_;
+
+  // At the end: behind a failed one clang knows no members, and complains of each that is used.
+  static_assert(!detail::isDeferred<T>,
+                "bight: there is no Deferred<Deferred<T>>: returning a Deferred from a stage already flattens it");
+  static_assert(
+      !std::is_same_v<T, Failure>,
+      "bight: there is no Deferred<Failure>: a Failure already travels on the errback side: write fail<T>(failure)");
+  static_assert(!std::is_reference_v<T> && !std::is_const_v<T>,
+                "bight: a Deferred carries a value: no reference, no const");
 };
 
 }  // namespace bight

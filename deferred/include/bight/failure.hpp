@@ -47,7 +47,13 @@ class BIGHT_API Failure {
   template <class E>
     requires(!std::is_same_v<std::remove_cvref_t<E>, Failure> &&
              !std::is_same_v<std::remove_cvref_t<E>, std::exception_ptr>)
-  explicit Failure(E&& exception) : Failure(std::make_exception_ptr(std::forward<E>(exception))) {}
+  explicit Failure(E&& exception) : Failure(std::make_exception_ptr(std::forward<E>(exception))) {
+    using Held = std::decay_t<E>;
+    static_assert(!std::is_same_v<Held, const char*> && !std::is_same_v<Held, char*> &&
+                      !std::is_same_v<Held, std::string> && !std::is_same_v<Held, std::string_view>,
+                  "bight: a Failure wraps an exception, and this is a text: write std::runtime_error(text), or better "
+                  "an exception of your own");
+  }
 
   Failure(const Failure& other) noexcept;
   Failure(Failure&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}

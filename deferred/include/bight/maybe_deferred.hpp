@@ -15,8 +15,6 @@ namespace bight {
 /// A Deferred that has been fired with `value`. Twisted: `succeed` (A6).
 template <class V>
 Deferred<std::decay_t<V>> succeed(V&& value, std::source_location at = std::source_location::current()) {
-  static_assert(!std::is_same_v<std::decay_t<V>, Failure>,
-                "bight: succeed() takes a value; for a Failure write fail<T>(failure)");
   Deferred<std::decay_t<V>> d(at);
   d.callback(std::forward<V>(value), at);
   return d;
@@ -35,8 +33,8 @@ Deferred<T> fail(Failure failure, std::source_location at = std::source_location
   return d;
 }
 template <class T, class E>
-  requires std::constructible_from<Failure, E&&> && (!std::is_same_v<std::remove_cvref_t<E>, Failure>) &&
-           (!std::is_same_v<std::remove_cvref_t<E>, std::source_location>)
+  requires(!std::is_same_v<std::remove_cvref_t<E>, Failure> &&
+           !std::is_same_v<std::remove_cvref_t<E>, std::source_location>)
 Deferred<T> fail(E&& exception, std::source_location at = std::source_location::current()) {
   return fail<T>(Failure(std::forward<E>(exception)), at);
 }

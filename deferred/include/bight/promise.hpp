@@ -8,15 +8,12 @@
 #include <type_traits>
 #include <utility>
 
+#include <bight/detail/callback.hpp>
 #include <bight/detail/chain.hpp>
 #include <bight/failure.hpp>
 #include <bight/result.hpp>
 
 namespace bight {
-
-template <class T>
-class Deferred;
-
 namespace detail {
 
 template <class T, class V>
@@ -82,10 +79,11 @@ class Promise {
   /// Fires with a value. Throws AlreadyCalledError if the chain was fired before, with both places in its message (A2);
   /// but the first firing after a cancel that the producer had no canceller to hear of is swallowed (A35).
   template <class V = T>
-    requires(!std::is_void_v<T> && std::is_convertible_v<V &&, T>)
   void callback(V&& value, std::source_location at = std::source_location::current()) const {
-    const detail::Kept kept(need());
-    detail::fireWith<T>(kept.chain, std::forward<V>(value), at);
+    if constexpr (detail::checkFiring<T, V>()) {
+      const detail::Kept kept(need());
+      detail::fireWith<T>(kept.chain, std::forward<V>(value), at);
+    }
   }
   void callback(std::source_location at = std::source_location::current()) const
     requires std::is_void_v<T>
@@ -115,7 +113,7 @@ class Promise {
   }
   /// Fires with a failure made of an exception value: `p.errback(std::runtime_error("no route"))`.
   template <class E>
-    requires std::constructible_from<Failure, E&&> && (!std::is_same_v<std::remove_cvref_t<E>, Failure>)
+    requires(!std::is_same_v<std::remove_cvref_t<E>, Failure>)
   void errback(E&& exception, std::source_location at = std::source_location::current()) const {
     errback(Failure(std::forward<E>(exception)), at);
   }

@@ -23,6 +23,13 @@ concept HasCallLater = requires(Clock& clock, std::chrono::nanoseconds delay, Fu
 
 namespace detail {
 
+template <class Clock>
+constexpr bool checkClock() {
+  static_assert(HasCallLater<Clock>,
+                "bight: addTimeout needs a clock with callLater(duration, function): a reactor, or a testing::Clock");
+  return HasCallLater<Clock>;
+}
+
 /// The delayed call of one addTimeout. Lives in the stage, and takes the call back when that is over.
 template <class Clock>
 class Timeout {
@@ -54,17 +61,17 @@ class Timeout {
 template <class T>
 template <class Clock>
 Deferred<T>& Deferred<T>::addTimeout(std::chrono::nanoseconds limit, Clock& clock, std::source_location at) & {
-  static_assert(HasCallLater<Clock>,
-                "bight: addTimeout needs a clock with callLater(duration, function): a reactor, or a testing::Clock");
-  if (need().ready()) return *this;
-  const detail::Kept kept(*chain_);
-  detail::addObserver(
-      kept.chain,
-      [timeout = detail::Timeout<Clock>(kept.chain, limit, clock), limit](detail::Chain& chain) {
-        if (timeout.ranOut() && chain.failed() && chain.failure().template check<CancelledError>())
-          chain.setFailure(Failure(TimeoutError(limit)));
-      },
-      at, kept.chain.endType());
+  if constexpr (detail::checkClock<Clock>()) {
+    if (need().ready()) return *this;
+    const detail::Kept kept(*chain_);
+    detail::addObserver(
+        kept.chain,
+        [timeout = detail::Timeout<Clock>(kept.chain, limit, clock), limit](detail::Chain& chain) {
+          if (timeout.ranOut() && chain.failed() && chain.failure().template check<CancelledError>())
+            chain.setFailure(Failure(TimeoutError(limit)));
+        },
+        at, kept.chain.endType());
+  }
   return *this;
 }
 
@@ -80,16 +87,19 @@ template <class Clock, class F>
   requires(!std::same_as<std::remove_cvref_t<F>, std::source_location>)
 Deferred<T>& Deferred<T>::addTimeout(std::chrono::nanoseconds limit, Clock& clock, F&& onTimeoutCancel,
                                      std::source_location at) & {
-  static_assert(std::is_invocable_v<std::decay_t<F>&, Result<T>, std::chrono::nanoseconds>,
+  constexpr bool takesResultAndLimit = std::is_invocable_v<std::decay_t<F>&, Result<T>, std::chrono::nanoseconds>;
+  static_assert(takesResultAndLimit,
                 "bight: onTimeoutCancel takes a Result<T> and the limit as std::chrono::nanoseconds");
-  if (need().ready()) return *this;
-  addBoth(
-      [timeout = detail::Timeout<Clock>(*chain_, limit, clock), limit,
-       decide = std::forward<F>(onTimeoutCancel)](Result<T> result) mutable -> Result<T> {
-        if (timeout.ranOut()) return decide(std::move(result), limit);
-        return result;
-      },
-      at);
+  if constexpr (takesResultAndLimit && detail::checkClock<Clock>()) {
+    if (need().ready()) return *this;
+    addBoth(
+        [timeout = detail::Timeout<Clock>(*chain_, limit, clock), limit,
+         decide = std::forward<F>(onTimeoutCancel)](Result<T> result) mutable -> Result<T> {
+          if (timeout.ranOut()) return decide(std::move(result), limit);
+          return result;
+        },
+        at);
+  }
   return *this;
 }
 

@@ -157,28 +157,39 @@ inline constexpr bool recoversTo = [] {
 template <class R, class T>
 using AfterErrback = std::conditional_t<std::is_void_v<ReturnedValue<R>>, void, T>;
 
+/// The same for addCallbacks, whose errback may leave the chain without a value.
+template <class F, class G, class T>
+concept RetypesWith = Retypes<F, T> && takesFailure<G> && recoversTo<ErrbackReturn<G>, NextOf<F, T>> &&
+                      !std::is_void_v<ReturnedValue<ErrbackReturn<G>>>;
+
 // --- what mistakes are answered with
 // ------------------------------------------------------------------------------------------------
+
+/// Whether F has one fixed list of parameters. Of a generic lambda nothing more is asked once it refused a T: each
+/// question instantiates its body, and each instantiation that fails is an error of its own.
+template <class F>
+concept FixedParameters = !std::is_class_v<F> || requires { &F::operator(); };
+template <class F>
+concept ErrbackAsCallback = FixedParameters<F> && takesFailure<F>;
 
 template <class T, class F>
 constexpr bool checkCallback() {
   if constexpr (CallbackForm<F, T>::ok) {
     return true;
-  } else if constexpr (takesFailure<F>) {
+  } else if constexpr (std::is_void_v<T>) {
+    static_assert(CallbackForm<F, T>::ok,
+                  "bight: this callback has a parameter, but the chain carries no value here (Deferred<void>): let it "
+                  "take nothing. If it shall take a Failure, use addErrback, or swap the arguments of addCallbacks");
+    return false;
+  } else if constexpr (ErrbackAsCallback<F>) {
     static_assert(CallbackForm<F, T>::ok,
                   "bight: this callback takes a Failure. Callbacks take results: use addErrback, or swap the arguments "
                   "of addCallbacks");
     return false;
-  } else if constexpr (std::is_void_v<T>) {
-    static_assert(CallbackForm<F, T>::ok,
-                  "bight: this callback has a parameter, but the chain carries no value here (Deferred<void>): let it "
-                  "take nothing");
-    return false;
   } else {
     static_assert(CallbackForm<F, T>::ok,
                   "bight: this callback cannot be called with the chain's current result T: let it take T by value, "
-                  "const T&, T&&, or "
-                  "nothing");
+                  "const T&, T&&, or nothing");
     return false;
   }
 }
@@ -208,6 +219,24 @@ constexpr bool checkBoth() {
     static_assert(CallbackForm<F, Result<T>>::ok,
                   "bight: the function of addBoth takes a Result<T>, by value or as const&, or nothing");
     return false;
+  }
+}
+
+/// What callback() is given.
+template <class T, class V>
+constexpr bool checkFiring() {
+  if constexpr (std::is_void_v<T>) {
+    static_assert(std::is_void_v<V>, "bight: a Deferred<void> is fired without a value: callback()");
+    return false;
+  } else if constexpr (isDeferred<std::remove_cvref_t<V>> && !isDeferred<T>) {
+    static_assert(!isDeferred<std::remove_cvref_t<V>>,
+                  "bight: a Deferred is not a result that another one could be fired with: hand its result on with "
+                  "chainTo(promise), or return it from a callback");
+    return false;
+  } else {
+    static_assert(std::is_convertible_v<V&&, T>,
+                  "bight: callback() takes the T of this Deferred<T>, or what converts to it");
+    return std::is_convertible_v<V&&, T>;
   }
 }
 
