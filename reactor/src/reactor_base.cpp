@@ -71,9 +71,9 @@ ReactorBase::~ReactorBase() {
   stopped_ = true;
   signals_.reset();
   disconnectAll(Failure(ConnectionLost("The reactor was destroyed.")));
-  stopThreadPool();
-  // From here on threads find nobody. Whoever waits for an answer of theirs is told so.
-  const auto unheard = threadQueue_->close();
+  // From here on threads find nobody; whoever waits for an answer is told so. Only then is it safe to wait for them.
+  threadQueue_->close().clear();
+  guarded("The reactor's thread pool could not be stopped", [this] { pool_->stop(poolPatience_); });
   for (const auto& [key, pending] : std::exchange(pending_, {})) {
     guarded("Unhandled Error in what waited for a thread when the reactor was destroyed", [&] { pending->abandon(); });
   }

@@ -194,7 +194,7 @@ std::size_t ThreadPool::stop(Duration limit) {
     lock.unlock();
     return dropped.size();
   }
-  state_->stopping = true;
+  if (std::exchange(state_->stopping, true)) return 0;  // stopped before, perhaps with threads that were left alone
   state_->workCame.notify_all();
   const auto done = [this] { return state_->queue.empty() && state_->working == 0; };
   std::deque<Function<void()>> dropped;

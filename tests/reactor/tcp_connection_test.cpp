@@ -121,7 +121,8 @@ BOOST_DATA_TEST_CASE(an_exception_in_data_received_closes_with_it, reactors(), b
 BOOST_DATA_TEST_CASE(an_exception_in_connection_made_closes_on_the_server_too, reactors(), backend) {
   LogCatcher log;
   {
-    Pair<> pair(backend, [&](Probe& server, Probe&) { server.onMade = [](Probe&) { throw std::domain_error("server"); }; });
+    Pair<> pair(backend,
+                [&](Probe& server, Probe&) { server.onMade = [](Probe&) { throw std::domain_error("server"); }; });
     pair.spinUntilClosed();
     BOOST_TEST(is<std::domain_error>(pair.server->closedReason()));
     BOOST_TEST(is<ConnectionDone>(pair.client->closedReason()));
@@ -143,7 +144,8 @@ BOOST_DATA_TEST_CASE(an_exception_in_connection_lost_is_only_logged, reactors(),
   });
   pair.server->transport().loseConnection();
   pair.spinUntilClosed();
-  BOOST_TEST(pair.clientFactory->events == (std::vector<std::string>{"start", "started", "lost", "stop"}), boost::test_tools::per_element());
+  BOOST_TEST(pair.clientFactory->events == (std::vector<std::string>{"start", "started", "lost", "stop"}),
+             boost::test_tools::per_element());
   BOOST_TEST(log.count("while leaving") == 1U);
 }
 
@@ -225,7 +227,8 @@ BOOST_DATA_TEST_CASE(the_end_of_the_reactor_is_the_end_of_its_connections, react
   BOOST_TEST(server->losses() == 1);
   BOOST_TEST(client->losses() == 1);
   BOOST_TEST(is<ConnectionLost>(server->closedReason()));
-  BOOST_TEST(factory->events == (std::vector<std::string>{"start", "started", "lost", "stop"}), boost::test_tools::per_element());
+  BOOST_TEST(factory->events == (std::vector<std::string>{"start", "started", "lost", "stop"}),
+             boost::test_tools::per_element());
   BOOST_TEST(serverFactory->events == (std::vector<std::string>{"start", "stop"}), boost::test_tools::per_element());
 }
 
@@ -250,7 +253,8 @@ BOOST_DATA_TEST_CASE(after_the_loss_nobody_keeps_the_protocol, reactors(), backe
 BOOST_DATA_TEST_CASE(a_reset_by_the_peer_is_connection_lost, reactors(), backend) {
   const auto reactor = makeReactor(backend);
   const auto probe = std::make_shared<Probe>();
-  const auto port = reactor->listenTCP(0, std::make_shared<ProbeFactory>([&] { return probe; }), {.interface = "127.0.0.1"});
+  const auto port =
+      reactor->listenTCP(0, std::make_shared<ProbeFactory>([&] { return probe; }), {.interface = "127.0.0.1"});
   RawPeer peer(port->getHost().port());
   spin(*reactor, [&] { return probe->made(); });
   peer.reset();
@@ -263,7 +267,8 @@ BOOST_DATA_TEST_CASE(a_reset_by_the_peer_is_connection_lost, reactors(), backend
 BOOST_DATA_TEST_CASE(writing_into_a_reset_connection_is_told_later, reactors(), backend) {
   const auto reactor = makeReactor(backend);
   const auto probe = std::make_shared<Probe>();
-  const auto port = reactor->listenTCP(0, std::make_shared<ProbeFactory>([&] { return probe; }), {.interface = "127.0.0.1"});
+  const auto port =
+      reactor->listenTCP(0, std::make_shared<ProbeFactory>([&] { return probe; }), {.interface = "127.0.0.1"});
   RawPeer peer(port->getHost().port());
   spin(*reactor, [&] { return probe->made(); });
   probe->transport().pauseProducing();
@@ -340,8 +345,9 @@ BOOST_DATA_TEST_CASE(what_is_tracked_ends_right_after_connection_lost, reactors(
 
 BOOST_AUTO_TEST_CASE(a_protocol_without_a_transport_says_so) {
   const Probe probe;
-  BOOST_CHECK_EXCEPTION(static_cast<void>(probe.transport()), std::logic_error,
-                        [](const std::logic_error& e) { return std::string(e.what()).find("connectionMade") != std::string::npos; });
+  BOOST_CHECK_EXCEPTION(static_cast<void>(probe.transport()), std::logic_error, [](const std::logic_error& e) {
+    return std::string(e.what()).find("connectionMade") != std::string::npos;
+  });
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,156 @@
+#include "signals.hpp"
+
+#include <signal.h>
+#include <unistd.h>
+#include <bight/reactor.hpp>
+#include <bight/testing/log_capture.hpp>
+#include <boost/test/data/test_case.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include <atomic>
+#include <memory>
+#include <thread>
+
+#include "backends.hpp"
+
+using namespace bight;
+using namespace std::chrono_literals;
+using bight::tests::backends;
+using testing::LogCapture;
+namespace data = boost::unit_test::data;
+
+namespace bight::tests::signals {
+
+using Action = void (*)(int);
+
+Action actionOf(int number) {
+  struct sigaction present{};
+  ::sigaction(number, nullptr, &present);
+  return present.sa_handler;
+}
+
+/// Sets an action for the length of a test.
+struct Acting {
+  int number;
+  struct sigaction before{};
+  Acting(int n, Action action) : number(n) {
+    struct sigaction now{};
+    now.sa_handler = action;
+    ::sigaction(number, &now, &before);
+  }
+  ~Acting() { ::sigaction(number, &before, nullptr); }
+};
+
+std::atomic<int> mine{0};
+extern "C" void countMine(int) {
+  ++mine;
+}
+
+}  // namespace bight::tests::signals
+using namespace bight::tests::signals;
+
+BOOST_AUTO_TEST_SUITE(SignalsTest)
+
+BOOST_DATA_TEST_CASE(the_first_signal_stops_in_order_and_the_actions_are_restored, data::make(backends()),
+                     backend) {  // B38, B3, B6
+  for (const int number : {SIGINT, SIGTERM}) {
+    LogCapture log;
+    const Acting interrupt(SIGINT, SIG_DFL);
+    const Acting terminate(SIGTERM, countMine);
+    auto reactor = makeReactor(backend);
+    bool shutdown = false;
+    bool installedTooEarly = false;
+    reactor->addSystemEventTrigger(Phase::before, "startup", [&] { installedTooEarly = actionOf(SIGINT) != SIG_DFL; });
+    reactor->addSystemEventTrigger(Phase::before, "shutdown", [&] { shutdown = true; });
+    reactor->callWhenRunning([&] {
+      BOOST_TEST((actionOf(SIGINT) != SIG_DFL));
+      ::kill(::getpid(), number);
+    });
+    reactor->run();
+    BOOST_TEST(shutdown);
+    BOOST_TEST(!installedTooEarly);
+    BOOST_TEST((reactor->exitSignal() == number));
+    BOOST_TEST(log.count(number == SIGINT ? "Received SIGINT, shutting down." : "Received SIGTERM, shutting down.") ==
+               1);
+    BOOST_TEST((actionOf(SIGINT) == SIG_DFL));
+    BOOST_TEST((actionOf(SIGTERM) == countMine));
+    BOOST_TEST(mine == 0);
+  }
+}
+
+BOOST_DATA_TEST_CASE(the_second_signal_ends_a_shutdown_that_hangs, data::make(backends()), backend) {  // B40
+  LogCapture log;
+  const Acting interrupt(SIGINT, SIG_DFL);
+  auto reactor = makeReactor(backend);
+  bool during = false;
+  Deferred<void> never;
+  auto promise = never.promise();
+  reactor->addSystemEventTrigger(Phase::before, "shutdown", [&] {
+    reactor->callLater(0s, [] { ::kill(::getpid(), SIGINT); });
+    return std::move(never);
+  });
+  reactor->addSystemEventTrigger(Phase::during, "shutdown", [&] { during = true; });
+  reactor->callWhenRunning([] { ::kill(::getpid(), SIGINT); });
+  reactor->run();
+  BOOST_TEST(!during);
+  BOOST_TEST(log.count("Received SIGINT again") == 1);
+}
+
+BOOST_DATA_TEST_CASE(an_action_of_the_program_for_sigint_is_respected, data::make(backends()), backend) {  // B38
+  const Acting interrupt(SIGINT, countMine);
+  mine = 0;
+  auto reactor = makeReactor(backend);
+  reactor->callWhenRunning([&] {
+    ::kill(::getpid(), SIGINT);
+    reactor->callLater(0s, [&] { reactor->stop(); });
+  });
+  reactor->run();
+  BOOST_TEST(mine == 1);
+  BOOST_TEST(!reactor->exitSignal());
+  mine = 0;
+}
+
+BOOST_DATA_TEST_CASE(an_action_set_during_the_run_is_not_undone, data::make(backends()), backend) {
+  const Acting interrupt(SIGINT, SIG_DFL);
+  auto reactor = makeReactor(backend);
+  reactor->callWhenRunning([&] {
+    struct sigaction action{};
+    action.sa_handler = countMine;
+    ::sigaction(SIGINT, &action, nullptr);
+    reactor->stop();
+  });
+  reactor->run();
+  BOOST_TEST((actionOf(SIGINT) == countMine));
+}
+
+BOOST_DATA_TEST_CASE(without_installation_nothing_is_touched, data::make(backends()), backend) {  // B39
+  const Acting interrupt(SIGINT, SIG_DFL);
+  auto reactor = makeReactor(backend);
+  reactor->callWhenRunning([&] {
+    BOOST_TEST((actionOf(SIGINT) == SIG_DFL));
+    reactor->stop();
+  });
+  reactor->run({.installSignalHandlers = false});
+}
+
+BOOST_AUTO_TEST_CASE(every_reactor_that_runs_is_told) {
+  LogCapture log;
+  const Acting interrupt(SIGINT, SIG_DFL);
+  std::atomic<int> running{0};
+  std::vector<std::thread> threads;
+  const auto all = backends();
+  for (const std::string& backend : all) {
+    threads.emplace_back([&running, &all, backend] {
+      auto reactor = makeReactor(backend);
+      reactor->callWhenRunning([&] {
+        if (++running == static_cast<int>(all.size())) ::kill(::getpid(), SIGTERM);
+      });
+      reactor->run();
+    });
+  }
+  for (auto& each : threads) each.join();
+  BOOST_TEST(log.count("Received SIGTERM") == all.size());
+  BOOST_TEST((actionOf(SIGINT) == SIG_DFL));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
