@@ -37,7 +37,10 @@ bool ResponseStream::write(std::string_view piece) {
 
 Deferred<void> ResponseStream::drained() {
   if (!open()) return succeed();
-  return state_->connection->transport().drained().addErrback([](const Failure&) {});
+  return state_->connection->transport().drained().addErrback([](const Failure& failure) {
+    // A client that has gone is no failure. But who was cancelled while waiting has to stop, not to write on.
+    if (failure.check<CancelledError>()) failure.raise();
+  });
 }
 
 std::size_t ResponseStream::buffered() const noexcept {

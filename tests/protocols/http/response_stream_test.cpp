@@ -149,6 +149,19 @@ BOOST_AUTO_TEST_CASE(a_client_that_does_not_read_its_stream_is_aborted) {
   BOOST_TEST(!tree.ended.value());
 }
 
+BOOST_AUTO_TEST_CASE(who_is_cancelled_while_waiting_for_a_stream_to_drain_is_told_so) {
+  Tree tree;
+  Served served(tree.root);
+  served.send(get("/events"));
+  served.transport->block();
+  tree.stream->write("x");
+  bool cancelled = false;
+  Deferred<void> drained = tree.stream->drained();
+  drained.addErrback([&](const Failure& failure) { cancelled = failure.check<CancelledError>(); });
+  drained.cancel();
+  BOOST_TEST(cancelled);
+}
+
 BOOST_AUTO_TEST_CASE(a_coroutine_may_stream_and_then_return_anything) {
   Promise<void> go;
   auto count = [&](Request& request) -> Deferred<Response> {
