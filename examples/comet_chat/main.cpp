@@ -18,6 +18,7 @@ namespace {
 
 constexpr int usageError = 2;
 
+// region: serve
 int serve(const std::string& reactorName, const chat::Settings& settings) {
   const auto reactor = bight::makeReactor(reactorName);
   chat::Server server(*reactor, settings);
@@ -26,6 +27,7 @@ int serve(const std::string& reactorName, const chat::Settings& settings) {
   reactor->run();
   return 0;
 }
+// endregion: serve
 
 }  // namespace
 

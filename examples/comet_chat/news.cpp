@@ -15,7 +15,7 @@ Cursor Cursor::parse(std::string_view text) {
   }
   const char* const end = digits.data() + digits.size();
   const auto [stop, error] = std::from_chars(digits.data(), end, cursor.id);
-  if (error != std::errc() || stop != end) {
+  if (error != std::errc() || stop != end || text.starts_with('-')) {
     throw bight::http::StatusError(400, "\"since\" is to be the id of a message, such as 12, or 0.");
   }
   return cursor;

@@ -45,6 +45,7 @@ std::shared_ptr<const Message> Room::say(const Words& spoken, std::chrono::syste
   return message;
 }
 
+// region: wait
 bight::Deferred<NewsPtr> Room::wait(Cursor seen, bight::Duration patience, const std::string& user) {
   Presence::Seat seat = presence_.sit(user);
   if (NewsPtr news = newerThan(seen)) return bight::succeed(std::move(news));
@@ -60,6 +61,7 @@ bight::Deferred<NewsPtr> Room::wait(Cursor seen, bight::Duration patience, const
   });
   return answer;
 }
+// endregion: wait
 
 void Room::close() {
   closed_ = true;
@@ -91,6 +93,7 @@ NewsPtr Room::newsSince(std::uint64_t id, bool missed) {
   return latest_;
 }
 
+// region: tell
 /// Answers all for whom there is something new. An answer runs the waiter's callbacks at once, and they may do
 /// anything: cancel other waiters, wait again, even say something. So each step looks up afresh who is next, and who
 /// comes meanwhile is left out.
@@ -105,5 +108,6 @@ void Room::tellWaiters() {
     next = waiters_.upper_bound(ticket);
   }
 }
+// endregion: tell
 
 }  // namespace chat

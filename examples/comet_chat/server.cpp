@@ -10,6 +10,7 @@
 
 namespace chat {
 
+// region: server
 Server::Server(bight::Reactor& reactor, const Settings& settings) : room_(reactor, settings.history) {
   const bight::ListenOptions options{.interface = settings.host, .backlog = 1024};
   // A Site is a Factory: for each connection it builds the Protocol that speaks HTTP.
@@ -20,16 +21,19 @@ Server::Server(bight::Reactor& reactor, const Settings& settings) : room_(reacto
     ports_.push_back(reactor.listenTCP(*settings.linePort, std::make_shared<TerminalFactory>(room_), options));
   }
 }
+// endregion: server
 
 std::string Server::url() const {
   return "http://" + ports_.front()->getHost().toString() + "/";
 }
 
+// region: stop
 bight::Deferred<void> Server::stop() {
   std::vector<bight::Deferred<void>> closed;
   for (const auto& port : ports_) closed.push_back(port->stopListening());
   room_.close();
   return bight::gatherResults(std::move(closed));
 }
+// endregion: stop
 
 }  // namespace chat

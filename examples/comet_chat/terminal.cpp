@@ -8,8 +8,23 @@
 #include "words.hpp"
 
 namespace chat {
+namespace {
 
+/// With its further lines moved to the right, so that none of them looks as if somebody else had said it.
+std::string indented(std::string_view text) {
+  std::string lines;
+  for (const char character : text) {
+    lines += character;
+    if (character == '\n') lines += "    ";
+  }
+  return lines;
+}
+
+}  // namespace
+
+// region: protocol
 void Terminal::connectionMade() {
+  setDelimiter("\n");  // what nc sends; a carriage return before it is white space to us
   sendLine("What shall people call you?");
 }
 
@@ -24,6 +39,7 @@ void Terminal::lineReceived(std::string_view line) {
     sendLine(std::string("! ") + refused.what());
   }
 }
+// endregion: protocol
 
 void Terminal::enter(std::string name) {
   name_ = std::move(name);
@@ -31,6 +47,7 @@ void Terminal::enter(std::string name) {
   listen();
 }
 
+// region: listen
 /// Waits for news, shows them, and waits again. track() cancels the waiting when the connection is lost.
 void Terminal::listen() {
   track(room_.wait(seen_, longestWait, name_)).addCallback([this](const NewsPtr& news) {
@@ -40,11 +57,12 @@ void Terminal::listen() {
     listen();
   });
 }
+// endregion: listen
 
 void Terminal::show(const News& news) {
   if (news.missed) sendLine("* Older messages are not kept.");
   for (const auto& message : news.messages) {
-    if (message->user != name_) sendLine(message->user + ": " + message->text);
+    if (message->user != name_) sendLine(message->user + ": " + indented(message->text));
   }
   if (seen_.people != news.people->version) {
     std::string here;

@@ -32,9 +32,10 @@ class Terminal : public bight::LineOnlyReceiver {
 
   Room& room_;
   std::string name_;
-  Cursor seen_;
+  Cursor seen_{.people = 0};
 };
 
+// region: factory
 /// Makes a Terminal for each connection.
 class TerminalFactory : public bight::Factory {
  public:
@@ -47,5 +48,6 @@ class TerminalFactory : public bight::Factory {
  private:
   Room& room_;
 };
+// endregion: factory
 
 }  // namespace chat

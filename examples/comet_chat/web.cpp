@@ -73,11 +73,13 @@ Words wordsIn(const http::Request& request) {
   return {field("user"), field("text"), field("key")};
 }
 
+// region: put
 http::Response put(Room& room, const http::Request& request) {
   refuseOtherSites(request);
   const auto message = room.say(wordsIn(request));
   return http::Response::json(R"({"id":)" + std::to_string(message->id) + R"(,"room":")" + room.name() + R"("})");
 }
+// endregion: put
 
 // ---- GET /wait: the long poll
 
@@ -97,12 +99,18 @@ class NewsWriter {
   std::string json_;
 };
 
+// region: wait
 Deferred<http::Response> wait(Room& room, NewsWriter& writer, const http::Request& request) {
   const http::Form query = request.queryForm();
-  return room.wait(cursorIn(query), patienceIn(query), userIn(query)).addCallback([&writer](const NewsPtr& news) {
-    return http::Response::json(writer.write(news)).with("Cache-Control", "no-store");
-  });
+  return room.wait(cursorIn(query), patienceIn(query), userIn(query))
+      .addCallback([&room, &writer](const NewsPtr& news) {
+        http::Response response = http::Response::json(writer.write(news));
+        response.headers.add("Cache-Control", "no-store");
+        if (room.closed()) response.headers.add("Connection", "close");
+        return response;
+      });
 }
+// endregion: wait
 
 // ---- GET /events: the same as a stream of server-sent events
 
@@ -118,9 +126,12 @@ std::string asEvents(const News& news, const Cursor& seen) {
 
 Cursor cursorOf(const http::Request& request, const http::Form& query) {
   const auto lastEvent = request.header("Last-Event-ID");
-  return lastEvent ? Cursor::parse(*lastEvent) : cursorIn(query);
+  Cursor cursor = lastEvent ? Cursor::parse(*lastEvent) : cursorIn(query);
+  if (!cursor.people) cursor.people = 0;  // an empty list: whoever is here already is news
+  return cursor;
 }
 
+// region: events
 /// One reader, from its coming to its going: wait for news, write them, wait until they are on their way, and again. A
 /// reader that does not keep up therefore costs us what it has not read of one answer; what it misses meanwhile is in
 /// the history. When it goes away, this Deferred is cancelled: the `co_await` that it stands at throws, and nothing is
@@ -130,7 +141,7 @@ Deferred<http::Response> events(Room& room, http::Request& request) {
   const std::string user = userIn(query);
   Cursor cursor = cursorOf(request, query);
   http::ResponseStream stream(request, {200, "text/event-stream", {{"Cache-Control", "no-store"}}, "retry: 1000\n\n"});
-  while (!room.closed()) {
+  while (stream.open() && !room.closed()) {
     const NewsPtr news = co_await room.wait(cursor, longestWait, user);
     stream.write(asEvents(*news, cursor));
     cursor = {.room = news->room, .id = news->last, .people = news->people->version};
@@ -139,6 +150,24 @@ Deferred<http::Response> events(Room& room, http::Request& request) {
   stream.finish();
   co_return http::Response{};
 }
+// endregion: events
+
+// ---- What all of these have in common
+
+// region: plainly
+/// Renders as `render` does, whether that returns a Response or a Deferred of one; but what it refuses is told in one plain
+/// line, for the page to show, and for whoever uses curl.
+template <class Render>
+auto plainly(Render render) {
+  return [render = std::move(render)](http::Request& request) mutable {
+    return bight::maybeDeferred(render, request).addErrback([](const bight::Failure& failure) {
+      failure.trap<http::StatusError>();  // anything else is not for the eyes of the client
+      const auto* refused = failure.get<http::StatusError>();
+      return http::Response::text(std::string(refused->what()) + '\n', refused->status());
+    });
+  };
+}
+// endregion: plainly
 
 // ---- GET / and what belongs to it
 
@@ -167,20 +196,23 @@ http::Response pageFile(const PageFile& file) {
 
 }  // namespace
 
+// region: root
 std::shared_ptr<http::Resource> makeWeb(Room& room) {
   const auto root = std::make_shared<http::Directory>();
   for (const PageFile& file : pageFiles()) {
     const auto resource = http::on("GET", [&file](http::Request&) { return pageFile(file); });
     root->putChild(std::string(file.name == "index.html" ? "" : file.name), resource);
   }
-  root->putChild("put", http::on("POST", [&room](http::Request& request) { return put(room, request); }));
-  root->putChild("wait", http::on("GET", [&room, writer = NewsWriter()](http::Request& request) mutable {
-                   return wait(room, writer, request);
-                 }));
-  root->putChild("events", http::on("GET", [&room](http::Request& request) { return events(room, request); }));
-  root->putChild("who",
-                 http::on("GET", [&room](http::Request&) { return http::Response::json(toJson(room.people())); }));
+  const auto answer = [&root](const std::string& name, const std::string& method, auto render) {
+    root->putChild(name, http::on(method, plainly(std::move(render))));
+  };
+  answer("put", "POST", [&room](http::Request& request) { return put(room, request); });
+  answer("wait", "GET",
+         [&room, writer = NewsWriter()](http::Request& request) mutable { return wait(room, writer, request); });
+  answer("events", "GET", [&room](http::Request& request) { return events(room, request); });
+  answer("who", "GET", [&room](http::Request&) { return http::Response::json(toJson(room.people())); });
   return root;
 }
+// endregion: root
 
 }  // namespace chat

@@ -19,6 +19,7 @@ BROWSER = None
 
 class ChatTest(unittest.TestCase):
     def start(self, *arguments):
+        BROWSER.driver.get_log('browser')  # what earlier tests have left in it
         chat = Chat(PROGRAM, *arguments)
         self.addCleanup(chat.stop)
         self.addCleanup(BROWSER.close_windows)
@@ -261,7 +262,7 @@ class ChatTest(unittest.TestCase):
         ada.wait(lambda: ada.find('#name-dialog').is_displayed() and ada.focused() == 'name')
         ada.keys('Ada', Keys.ENTER)
         ada.wait(lambda: ada.focused() == 'text')
-        ada.keys('two', Keys.SHIFT + Keys.ENTER, 'lines', Keys.NULL)
+        ada.keys('two', Keys.SHIFT + Keys.ENTER + Keys.NULL, 'lines')
         ada.keys(Keys.ENTER)
         ada.wait_said('two\nlines')
         self.assertEqual(ada.focused(), 'text')

@@ -22,7 +22,8 @@ BOOST_AUTO_TEST_CASE(a_cursor_may_name_its_room) {
 }
 
 BOOST_DATA_TEST_CASE(anything_else_is_refused,
-                     boost::unit_test::data::make({"", "-", "a", "1a", " 1", "+1", "5f3a-", "99999999999999999999"}),
+                     boost::unit_test::data::make({"", "-", "-1", "a", "1a", " 1", "+1", "5f3a-",
+                                                   "99999999999999999999"}),
                      text) {
   BOOST_CHECK_EXCEPTION(Cursor::parse(text), bight::http::StatusError,
                         [](const auto& error) { return error.status() == 400; });

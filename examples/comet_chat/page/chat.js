@@ -62,6 +62,7 @@ function setState(state, word) {
 }
 
 byId("retry").addEventListener("click", () => wire.tryNow());
+addEventListener("offline", () => wire.check());
 addEventListener("online", () => wire.tryNow());
 document.addEventListener("visibilitychange", () => document.hidden || wire.tryNow());
 
@@ -101,7 +102,9 @@ function askName() {
 
 byId("name-form").addEventListener("submit", (event) => {
   const name = byId("name").value.trim().replace(/\s+/gu, " ");
-  const trouble = name === "" ? "Please write a name." : length(name) > nameLimit ? `Please, at most ${nameLimit} characters.` : "";
+  let trouble = "";
+  if (name === "") trouble = "Please write a name.";
+  if (length(name) > nameLimit) trouble = `Please, at most ${nameLimit} characters.`;
   byId("name-trouble").textContent = trouble;
   if (trouble) return event.preventDefault();
   user = name;
@@ -123,7 +126,9 @@ function join() {
 function written() {
   const left = textLimit - length(text.value);
   byId("send").disabled = text.value.trim() === "" || left < 0;
-  byId("remaining").textContent = left < 0 ? `${-left} characters too many` : left <= textLimit / 10 ? `${left} characters left` : "";
+  let remaining = left <= textLimit / 10 ? `${left} characters left` : "";
+  if (left < 0) remaining = `${-left} characters too many`;
+  byId("remaining").textContent = remaining;
   byId("remaining").classList.toggle("over", left < 0);
   byId("refused").textContent = "";
   text.style.height = "auto";

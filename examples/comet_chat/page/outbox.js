@@ -1,5 +1,5 @@
-// What was written and has not been seen in the room yet. It outlives a reload of the page, and each message has a key of
-// its own: if an answer was lost and we send again, the server knows the key and does not say the message twice.
+// What was written and has not been seen in the room yet. It outlives a reload of the page, and each message has a key
+// of its own: if an answer was lost and we send again, the server knows the key and does not say the message twice.
 
 const patience = 15;   // seconds for one attempt
 const pause = 2;       // seconds before the next attempt when the server could be reached but did not take the message

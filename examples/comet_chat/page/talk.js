@@ -77,7 +77,8 @@ export class Talk {
   #append({ user, text, time, mine }) {
     const when = new Date(time);
     const before = this.previous;
-    if (before?.when.toDateString() !== when.toDateString() && (before || when.toDateString() !== new Date().toDateString())) {
+    const dayBefore = (before?.when ?? new Date()).toDateString();
+    if (when.toDateString() !== dayBefore) {
       this.log.append(element("li", { class: "mark" }, element("span", {}, day.format(when))));
     }
     const again = before?.user === user && before.mine === mine && when - before.when < sameBreath;

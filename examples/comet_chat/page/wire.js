@@ -11,7 +11,7 @@ const firstPause = 0.5;      // seconds before the first new attempt; doubled wi
 const longestPause = 15;     // ... up to this
 
 export class Wire {
-  /** answered(news) is called for every answer, broken(seconds) when the line broke: we try again after so many seconds. */
+  /** answered(news) is called for every answer, broken(seconds) when the line broke: we try again in so many seconds. */
   constructor({ answered, broken }) {
     this.answered = answered;
     this.broken = broken;
@@ -25,6 +25,11 @@ export class Wire {
     this.user = user;
     this.abort?.abort();
     this.#run(++this.round);
+  }
+
+  /** There is reason to believe that the line is dead: what is being asked is asked anew. */
+  check() {
+    this.abort?.abort();
   }
 
   /** Ends a pause at once: there is reason to believe that the server is back. */

@@ -1,0 +1,133 @@
+#include "web.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <bight/address.hpp>
+#include <bight/connection_errors.hpp>
+#include <bight/failure.hpp>
+#include <bight/http/server.hpp>
+#include <bight/testing.hpp>
+
+#include "client.hpp"
+
+using namespace std::chrono_literals;
+using chat::testing::get;
+
+namespace {
+
+/// A browser whose connection is a StringTransport, and a server whose time stands still.
+struct Browser {
+  explicit Browser(bight::http::Site& site) : protocol(site.buildProtocol(transport->getPeer())) {
+    protocol->makeConnection(*transport);
+  }
+  Browser(const Browser&) = delete;
+  Browser& operator=(const Browser&) = delete;
+  ~Browser() { leave(); }
+
+  void send(const std::string& request) { protocol->dataReceived(request); }
+  bool has(std::string_view piece) const { return transport->value().find(piece) != std::string::npos; }
+  void leave() {
+    if (transport->connected()) transport->lose(*protocol, bight::Failure(bight::ConnectionDone()));
+  }
+
+  bight::Ref<bight::testing::StringTransport> transport = bight::makeRef<bight::testing::StringTransport>();
+  std::shared_ptr<bight::Protocol> protocol;
+};
+
+struct Fixture {
+  void say(const std::string& text) { room.say({"Ada", text, ""}); }
+
+  bight::testing::Clock clock;
+  chat::Room room{clock, 3};
+  std::shared_ptr<bight::http::Site> site = std::make_shared<bight::http::Site>(clock, chat::makeWeb(room));
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(WebSuite, Fixture)
+
+BOOST_AUTO_TEST_CASE(who_waits_for_25_seconds_gets_an_answer_without_messages) {
+  Browser browser(*site);
+  browser.send(get("/wait?since=0", {}));
+  clock.advance(24s);
+  BOOST_TEST(browser.transport->value().empty());
+  clock.advance(1s);
+  BOOST_TEST(browser.has(R"("last":0,"messages":[],"missed":false)"));
+}
+
+BOOST_AUTO_TEST_CASE(a_timeout_may_be_shorter_but_not_longer) {
+  Browser half(*site);
+  half.send(get("/wait?since=0&timeout=0.5", {}));
+  Browser none(*site);
+  none.send(get("/wait?since=0&timeout=0", {}));
+  BOOST_TEST(none.has("\"messages\":[]"));
+  Browser endless(*site);
+  endless.send(get("/wait?since=0&timeout=inf", {}));
+  clock.advance(500ms);
+  BOOST_TEST(half.has("\"messages\":[]"));
+  BOOST_TEST(endless.transport->value().empty());
+  clock.advance(24500ms);
+  BOOST_TEST(endless.has("\"messages\":[]"));
+}
+
+BOOST_AUTO_TEST_CASE(a_stream_shows_a_sign_of_life) {
+  Browser browser(*site);
+  browser.send(get("/events", {}));
+  clock.advance(25s);
+  BOOST_TEST(browser.has(": still here\n\n"));
+  BOOST_TEST(room.waiting() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_reader_that_does_not_read_costs_nothing_and_is_told_what_it_missed) {
+  Browser browser(*site);
+  browser.send(get("/events", {}));
+  browser.transport->block();
+  for (int n = 0; n < 1000; ++n) say("message " + std::to_string(n));
+  BOOST_TEST(browser.transport->writeBufferSize() < 1000U);  // the first message, and no more
+  BOOST_TEST(room.waiting() == 0U);
+  browser.transport->unblock();
+  BOOST_TEST(browser.has("\"text\":\"message 0\""));
+  BOOST_TEST(!browser.has("\"text\":\"message 500\""));
+  BOOST_TEST(browser.has("event: missed\n"));
+  BOOST_TEST(browser.has("\"text\":\"message 999\""));
+  BOOST_TEST(room.waiting() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_reader_that_goes_away_leaves_nothing_behind) {
+  {
+    Browser waiter(*site);
+    waiter.send(get("/wait?since=0&user=Ada", {}));
+    Browser reader(*site);
+    reader.send(get("/events?user=Grace", {}));
+    Browser blocked(*site);
+    blocked.send(get("/events", {}));
+    BOOST_TEST(room.waiting() == 3U);
+    blocked.transport->block();
+    say("Hello");
+    BOOST_TEST(room.waiting() == 1U);
+    waiter.leave();
+    reader.leave();
+    BOOST_TEST(room.waiting() == 0U);
+    blocked.leave();
+    BOOST_TEST(room.waiting() == 0U);
+  }
+  BOOST_TEST(room.waiting() == 0U);
+  clock.pump({5s, 1s, 100s});
+  BOOST_TEST(clock.getDelayedCalls().empty());
+  BOOST_TEST(room.people().count == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_closed_room_ends_streams_and_does_not_spin) {
+  Browser browser(*site);
+  browser.send(get("/events", {}));
+  room.close();
+  BOOST_TEST(browser.transport->value().ends_with("\r\n0\r\n\r\n"));
+  browser.send(get("/events", {}));
+  BOOST_TEST(room.waiting() == 0U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
