@@ -19,9 +19,10 @@ class Bench : public http::Directory {
  public:
   Bench() {
     putChild("", http::on("GET", [](http::Request&) { return http::Response::text("Hello, World!"); }));
-    putChild("wait", http::on("GET", [this](http::Request&) {
+    putChild("wait", http::on("GET", [this](http::Request& request) {
                Deferred<http::Response> answer;
                held_.push_back(answer.promise());
+               request.forget();
                return answer;
              }));
     putChild("say", http::on("POST", [this](http::Request& request) {

@@ -4,6 +4,17 @@
 #include <cstdint>
 #include <new>
 
+#if defined(__SANITIZE_ADDRESS__)
+#define BIGHT_KEEP_REQUESTS 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define BIGHT_KEEP_REQUESTS 0
+#endif
+#endif
+#ifndef BIGHT_KEEP_REQUESTS
+#define BIGHT_KEEP_REQUESTS 1  // the address sanitizer wants to see every request die
+#endif
+
 namespace bight::http::detail {
 
 namespace {
@@ -61,7 +72,7 @@ void* takeBlock(std::size_t size) {
 
 void giveBlock(void* block, std::size_t size) noexcept {
   const std::size_t index = size / step - 1;
-  if (index < classes && !cache.ended) {
+  if (BIGHT_KEEP_REQUESTS && index < classes && !cache.ended) {
     List& list = cache.lists[index];
     if (list.count < mostOfAClass) {
       list.first = ::new (block) Free{list.first};

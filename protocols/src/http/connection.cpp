@@ -19,7 +19,7 @@ const Logger& log() {
 
 constexpr std::size_t joinedContent =
     4096;  // a content up to this size is copied behind its head and goes out in one piece
-constexpr std::size_t tailLimit = 16 * 1024;  // so much may be read ahead while an answer is awaited
+constexpr std::size_t unreadLimit = 16 * 1024;  // so much may be read ahead while an answer is awaited
 constexpr std::size_t flushLimit =
     128 * 1024;  // if more than this waits for the client to read, the next request waits too
 constexpr std::uint32_t lingerLimit = 1024 * 1024;  // so much more is read and dropped after a refusal
@@ -47,8 +47,10 @@ bool saysClose(const Headers& headers) {
 
 }  // namespace
 
-// --- input
-// ----------------------------------------------------------------------------------------------------------------------------
+Connection::Connection(SiteState& site) noexcept : site_(site) {}
+Connection::~Connection() = default;
+
+// --- input ---
 
 void Connection::connectionMade() {
   site_.deadlines().set(*this, site_.after(site_.options().idleTimeout));
@@ -57,10 +59,13 @@ void Connection::connectionMade() {
 void Connection::dataReceived(std::string_view data) {
   switch (state_) {
     case State::reading:
-      if (tail_ || soon_) {
+      if (soon_) {
         keep(data);
-      } else if (const std::size_t used = read(data); used < data.size()) {
-        keep(data.substr(used));
+      } else {
+        std::unique_ptr<Input> input = input_ ? std::move(input_) : site_.takeInput();
+        const std::size_t used = read(input->parser, data);
+        putBack(std::move(input));
+        if (used < data.size()) keep(data.substr(used));
       }
       break;
     case State::answering:
@@ -69,8 +74,8 @@ void Connection::dataReceived(std::string_view data) {
       keep(data);
       break;
     case State::lingering:
-      waiting_ += static_cast<std::uint32_t>(data.size());
-      if (waiting_ > lingerLimit) transport().abortConnection();
+      measure_ += static_cast<std::uint32_t>(data.size());
+      if (measure_ > lingerLimit) transport().abortConnection();
       break;
     case State::gone:
       break;
@@ -78,59 +83,57 @@ void Connection::dataReceived(std::string_view data) {
 }
 
 // Reads requests and answers them, until one waits for its answer or the data is used up; says how much was used.
-std::size_t Connection::read(std::string_view data) {
+std::size_t Connection::read(RequestParser& parser, std::string_view data) {
   const std::size_t size = data.size();
   reading_ = true;
   for (bool more = true; more && state_ == State::reading;) {
-    if (!parser_) parser_ = site_.takeParser();
-    switch (parser_->next(data)) {
+    switch (parser.next(data)) {
       case RequestParser::Event::head:
-        beginRequest(!data.empty());
+        beginRequest(parser.head(), !data.empty());
         break;
       case RequestParser::Event::body:
-        request_->body_ += parser_->body();
+        request_->body_ += parser.body();
         break;
       case RequestParser::Event::end:
         render();
         break;
       case RequestParser::Event::refused:
-        refuse(parser_->refusal().status, parser_->refusal().sentence);
+        refuse(parser.refusal().status, parser.refusal().sentence);
         break;
       case RequestParser::Event::needMore:
       case RequestParser::Event::closed:
-        waitForMore();
+        waitForMore(parser);
         more = false;
         break;
     }
   }
   reading_ = false;
-  if (parser_ && (state_ != State::reading || parser_->idle())) site_.giveParser(std::move(parser_));
   return size - data.size();
 }
 
-void Connection::waitForMore() {
+void Connection::waitForMore(const RequestParser& parser) {
   const SiteOptions& options = site_.options();
   std::uint32_t deadline;
-  if (parser_->idle()) {
+  if (parser.idle()) {
     inRequest_ = false;
     deadline = site_.after(options.idleTimeout);
   } else {
-    const bool first = !inRequest_;
-    if (first) {
+    if (!inRequest_) {
       inRequest_ = true;
-      requestEnd_ = site_.after(options.requestTimeout);
+      measure_ = site_.after(options.requestTimeout);
     } else if (!request_) {
       return;  // the time for the head is running
     }
-    deadline = earlier(site_.after(request_ ? options.bodyTimeout : options.headTimeout), requestEnd_);
+    deadline = earlier(site_.after(request_ ? options.bodyTimeout : options.headTimeout), measure_);
   }
   site_.deadlines().set(*this, deadline);
 }
 
-void Connection::beginRequest(bool moreIsThere) {
-  const RequestHead& head = parser_->head();
+void Connection::beginRequest(const RequestHead& head, bool moreIsThere) {
   request_ = Request::make(head);
   request_->connection_ = this;
+  isHead_ = head.method == "HEAD";
+  isOld_ = head.minorVersion == 0;
   close_ = !head.keepAlive;
   if (head.contentLength) {
     request_->body_.reserve(static_cast<std::size_t>(std::min<std::uint64_t>(*head.contentLength, reservedContent)));
@@ -139,49 +142,61 @@ void Connection::beginRequest(bool moreIsThere) {
   if (head.expectContinue && expectsContent && !moreIsThere) transport().write("HTTP/1.1 100 Continue\r\n\r\n");
 }
 
-// Input that came too early: before the present request is answered.
+// Keeps the input for as long as there is something in it.
+void Connection::putBack(std::unique_ptr<Input> input) {
+  const bool needed = state_ == State::reading
+                          ? !input->parser.idle() || !input->unread().empty()
+                          : state_ != State::lingering && state_ != State::gone && !input->unread().empty();
+  if (needed) {
+    input_ = std::move(input);
+  } else {
+    site_.giveInput(std::move(input));
+  }
+}
+
+// Bytes that came too early: before the present request is answered.
 void Connection::keep(std::string_view data) {
   if (state_ == State::lingering || state_ == State::gone) return;
-  if (!tail_) tail_ = std::make_unique<Tail>();
-  if (tail_->used > tail_->bytes.size() / 2) {
-    tail_->bytes.erase(0, tail_->used);
-    tail_->used = 0;
+  if (!input_) input_ = site_.takeInput();
+  if (input_->used > input_->bytes.size() / 2) {
+    input_->bytes.erase(0, input_->used);
+    input_->used = 0;
   }
-  tail_->bytes += data;
-  if (tail_->unread().size() > tailLimit && !paused_) {
+  input_->bytes += data;
+  if (input_->unread().size() > unreadLimit && !paused_) {
     paused_ = true;
     transport().pauseProducing();
   }
 }
 
-void Connection::readTail() {
+// Goes on with what was kept.
+void Connection::readOn() {
   soon_ = false;
   if (state_ != State::reading) return;
-  if (std::unique_ptr<Tail> tail = std::move(tail_)) {
-    tail->used += read(tail->unread());
-    if (!tail->unread().empty() && state_ != State::lingering && state_ != State::gone) tail_ = std::move(tail);
+  if (std::unique_ptr<Input> input = std::move(input_)) {
+    input->used += read(input->parser, input->unread());
+    putBack(std::move(input));
   }
-  if (paused_ && state_ != State::gone && (!tail_ || tail_->unread().size() <= tailLimit / 2)) {
+  if (paused_ && state_ != State::gone && (!input_ || input_->unread().size() <= unreadLimit / 2)) {
     paused_ = false;
     transport().resumeProducing();
   }
 }
 
 // Not at once: whoever gave the answer may be in the middle of giving many, and each could lead to the next.
-void Connection::readTailSoon() {
+void Connection::readOnSoon() {
   soon_ = true;
   site_.clock().callLater(Duration(0), [self = shared_from_this(), this] {
-    if (state_ != State::gone) readTail();
+    if (state_ != State::gone) readOn();
   });
 }
 
-// --- answers
-// --------------------------------------------------------------------------------------------------------------------------
+// --- answers ---
 
 void Connection::render() {
   site_.deadlines().clear(*this);
   state_ = State::answering;
-  answered_ = inRequest_ = false;
+  answered_ = inRequest_ = forgotten_ = false;
   if (request_->method() == "CONNECT") return refuse(501, "This is no proxy: CONNECT is not known here.");
   rendering_ = true;
   try {
@@ -235,22 +250,22 @@ void Connection::takeAnswer(Answer answer, std::shared_ptr<Resource> from) {
   if (auto* response = std::get_if<Response>(&answer.what_)) {
     respond(*response);
   } else if (auto* deferred = std::get_if<Deferred<Response>>(&answer.what_)) {
-    request_->resource_ = std::move(from);
-    await(std::move(*deferred));
+    await(std::move(*deferred), std::move(from));
   } else if (state_ == State::answering && !answered_) {
     throw std::logic_error("bight::http: a resource answered with the ResponseStream of another request");
-  } else {
-    request_->resource_ = std::move(from);
+  } else if (stream_) {
+    stream_->resource = std::move(from);
   }
 }
 
-void Connection::await(Deferred<Response> deferred) {
+void Connection::await(Deferred<Response> deferred, std::shared_ptr<Resource> from) {
   awaiting_ = true;
   awaited_ = bight::detail::ChainReference(deferred.chain());
-  // The chain keeps this object, so that an answer that comes when the connection is long gone finds somebody who drops
-  // it.
-  std::move(deferred).addBoth(
-      [self = shared_from_this(), this](Result<Response> result) { deferredFired(std::move(result)); });
+  // The chain keeps this object, so that an answer that comes when the connection is long gone finds somebody who drops it; and the
+  // resource, though it may have been taken off the tree.
+  std::move(deferred).addBoth([self = shared_from_this(), from = std::move(from)](Result<Response> result) {
+    static_cast<Connection&>(*self).deferredFired(std::move(result));
+  });
 }
 
 void Connection::deferredFired(Result<Response> result) noexcept {
@@ -277,7 +292,9 @@ void Connection::deferredFired(Result<Response> result) noexcept {
 void Connection::fail(const Failure& failure) {
   const auto* status = failure.get<StatusError>();
   if (!status) {
-    log().failure("while answering " + std::string(request_->method()) + ' ' + std::string(request_->target()),
+    log().failure(request_
+                      ? "while answering " + std::string(request_->method()) + ' ' + std::string(request_->target())
+                      : "while answering a request that was forgotten",
                   failure);
   }
   if (state_ == State::streaming) {  // what was sent cannot be taken back; the missing end tells the client
@@ -301,11 +318,11 @@ void Connection::respond(const Response& response) {
   head.headers = &response.headers;
   if (content) head.contentLength = response.body.size();
   head.close = closes;
-  head.keepAlive = request_->minorVersion() == 0;
+  head.keepAlive = isOld_;
   std::string& out = site_.scratch();
   appendResponseHead(out, head);  // may throw: nothing has been sent then
   close_ = closes;
-  if (!content || request_->method() == "HEAD") {
+  if (!content || isHead_) {
     transport().write(out);
   } else if (response.body.size() <= joinedContent) {
     out += response.body;
@@ -325,10 +342,15 @@ void Connection::refuse(int status, std::string_view sentence) {
                            .contentType = response.type.text(),
                            .contentLength = response.body.size(),
                            .close = true});
-  if (!request_ || request_->method() != "HEAD") out += response.body;
+  if (!request_ || !isHead_) out += response.body;
   transport().write(out);
   request_.reset();
   linger();
+}
+
+void Connection::forgetRequest() noexcept {
+  forgotten_ = true;
+  if (!rendering_) request_.reset();
 }
 
 void Connection::answered() {
@@ -338,30 +360,31 @@ void Connection::answered() {
 
 // On to the next request, once the present one is answered and nobody holds on to it any more.
 void Connection::proceed() {
-  if (rendering_ || awaiting_ || !answered_) return;
+  if (rendering_) return;
+  if (forgotten_) request_.reset();
+  if (awaiting_ || !answered_) return;
   request_.reset();
   if (state_ == State::gone) return;
   if (close_) return paused_ ? linger() : lose();
   if (const std::size_t buffered = transport().writeBufferSize(); buffered > flushLimit) {
     state_ = State::flushing;
-    waiting_ = static_cast<std::uint32_t>(std::min<std::size_t>(buffered, UINT32_MAX));
+    measure_ = static_cast<std::uint32_t>(std::min<std::size_t>(buffered, UINT32_MAX));
     site_.deadlines().set(*this, site_.after(site_.options().sendTimeout));
     transport().drained().addBoth([self = shared_from_this(), this](Result<void>) {
       if (state_ != State::flushing) return;
       state_ = State::reading;
       site_.deadlines().set(*this, site_.after(site_.options().idleTimeout));
-      readTailSoon();
+      readOnSoon();
     });
     return;
   }
   state_ = State::reading;
   if (reading_) return;
   site_.deadlines().set(*this, site_.after(site_.options().idleTimeout));
-  if (tail_ || paused_) readTailSoon();
+  if (input_ || paused_) readOnSoon();
 }
 
-// --- streams
-// --------------------------------------------------------------------------------------------------------------------------
+// --- streams ---
 
 std::shared_ptr<StreamState> Connection::openStream(const Request& request, const Response& response) {
   if (request_.get() != &request || state_ != State::answering || answered_) {
@@ -371,7 +394,7 @@ std::shared_ptr<StreamState> Connection::openStream(const Request& request, cons
     throw std::logic_error("bight::http::ResponseStream: a response with the status " +
                            std::to_string(response.status) + " has no content to stream");
   }
-  const bool chunked = request.minorVersion() >= 1;
+  const bool chunked = !isOld_;
   const bool closes = close_ || !chunked || saysClose(response.headers);
   std::string& out = site_.scratch();
   appendResponseHead(out, {.status = response.status,
@@ -381,7 +404,7 @@ std::shared_ptr<StreamState> Connection::openStream(const Request& request, cons
                            .contentLength = {},
                            .chunked = chunked,
                            .close = closes});
-  auto stream = std::make_shared<StreamState>(*this, chunked, request.method() != "HEAD");
+  auto stream = std::make_shared<StreamState>(*this, chunked, !isHead_);
   close_ = closes;
   state_ = State::streaming;
   stream_ = stream.get();
@@ -435,13 +458,11 @@ void Connection::cutStream() noexcept {
   transport().loseConnection();
 }
 
-// --- ends
-// -----------------------------------------------------------------------------------------------------------------------------
+// --- ends ---
 
 // From now on nobody waits for an answer here.
 void Connection::leave() noexcept {
   state_ = State::gone;
-  tail_.reset();
   if (StreamState* stream = std::exchange(stream_, nullptr)) stream->over(false);
   if (bight::detail::Chain* awaited = awaited_.get()) {
     const bight::detail::ChainReference kept = std::move(awaited_);
@@ -459,8 +480,7 @@ void Connection::lose() {
 // the connection, and what was just written could be lost before the client reads it.
 void Connection::linger() {
   state_ = State::lingering;
-  waiting_ = 0;
-  tail_.reset();
+  measure_ = 0;
   transport().loseWriteConnection();
   if (paused_) {
     paused_ = false;
@@ -469,12 +489,12 @@ void Connection::linger() {
   site_.deadlines().set(*this, site_.after(lingerTime));
 }
 
-void Connection::deadlinePassed() {
+void Connection::timedOut() {
   switch (state_) {
     case State::reading:
       if (inRequest_) {
         refuse(408, "The request did not arrive in time.");
-        site_.giveParser(std::move(parser_));
+        site_.giveInput(std::move(input_));
       } else {
         lose();
       }
@@ -482,10 +502,10 @@ void Connection::deadlinePassed() {
     case State::flushing: {
       const auto buffered =
           static_cast<std::uint32_t>(std::min<std::size_t>(transport().writeBufferSize(), UINT32_MAX));
-      if (buffered >= waiting_) {
+      if (buffered >= measure_) {
         transport().abortConnection();
       } else {
-        waiting_ = buffered;
+        measure_ = buffered;
         site_.deadlines().set(*this, site_.after(site_.options().sendTimeout));
       }
       break;
@@ -509,7 +529,7 @@ void Connection::readConnectionLost() {
 void Connection::connectionLost(const Failure&) {
   site_.deadlines().remove(*this);
   leave();
-  site_.giveParser(std::move(parser_));
+  site_.giveInput(std::move(input_));
 }
 
 }  // namespace bight::http::detail

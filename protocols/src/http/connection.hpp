@@ -10,9 +10,8 @@
 //
 //   flushing: answered, but the client does not read; the next request waits until what is buffered has gone out.
 //
-// An idle connection holds nothing but itself: the parser is leased from the Site while a request comes in, a request
-// lives from its head to its answer, and unread input (`Tail`) exists only while an answer is awaited. When the tail is
-// full, reading pauses.
+// An idle connection holds nothing but itself, 120 bytes: an `Input` (parser and unread bytes) is leased from the Site while a request is
+// incomplete, or something was sent ahead of an answer; a Request lives from its head to its answer. When much is unread, reading pauses.
 #pragma once
 
 #include <cstddef>
@@ -32,6 +31,7 @@ namespace bight::http::detail {
 
 class Connection;
 class SiteState;
+struct Input;
 
 // What the handles of one ResponseStream share. The connection forgets it when it is over, and it the connection.
 struct StreamState {
@@ -47,6 +47,7 @@ struct StreamState {
 
   Connection* connection;  // null when over
   std::vector<Promise<bool>> ended;
+  std::shared_ptr<Resource> resource;  // the one that streams lives as long
   bool chunked;
   bool content;         // false for HEAD
   bool broken = false;  // the client did not read: no more is written
@@ -55,13 +56,20 @@ struct StreamState {
 
 class Connection final : public Protocol, public HalfCloseable, public WheelEntry {
  public:
-  explicit Connection(SiteState& site) noexcept : site_(site) {}
+  explicit Connection(SiteState& site) noexcept;
+  ~Connection() override;
 
   void connectionMade() override;
   void dataReceived(std::string_view data) override;
   void connectionLost(const Failure& reason) override;
   void readConnectionLost() override;
   void writeConnectionLost() override {}
+
+  // For the Site: the connection's deadline is over.
+  static void deadlinePassed(WheelEntry& entry) { static_cast<Connection&>(entry).timedOut(); }
+
+  // For Request.
+  void forgetRequest() noexcept;
 
   // For ResponseStream.
   std::shared_ptr<StreamState> openStream(const Request& request, const Response& response);
@@ -72,27 +80,22 @@ class Connection final : public Protocol, public HalfCloseable, public WheelEntr
  private:
   enum class State : std::uint8_t { reading, answering, streaming, flushing, lingering, gone };
 
-  struct Tail {
-    std::string bytes;
-    std::size_t used = 0;
-    std::string_view unread() const noexcept { return std::string_view(bytes).substr(used); }
-  };
-
-  void deadlinePassed() override;
+  void timedOut();
 
   // Input.
-  std::size_t read(std::string_view data);
-  void waitForMore();
-  void beginRequest(bool moreIsThere);
+  std::size_t read(RequestParser& parser, std::string_view data);
+  void waitForMore(const RequestParser& parser);
+  void beginRequest(const RequestHead& head, bool moreIsThere);
+  void putBack(std::unique_ptr<Input> input);
   void keep(std::string_view data);
-  void readTail();
-  void readTailSoon();
+  void readOn();
+  void readOnSoon();
 
   // Answers.
   void render();
   std::shared_ptr<Resource> findResource();
   void takeAnswer(Answer answer, std::shared_ptr<Resource> from);
-  void await(Deferred<Response> deferred);
+  void await(Deferred<Response> deferred, std::shared_ptr<Resource> from);
   void deferredFired(Result<Response> result) noexcept;
   void fail(const Failure& failure);
   void respond(const Response& response);
@@ -107,23 +110,25 @@ class Connection final : public Protocol, public HalfCloseable, public WheelEntr
   void lose();
 
   SiteState& site_;
-  std::unique_ptr<RequestParser> parser_;
+  std::unique_ptr<Input> input_;  // an incomplete request, or what is unread
   std::unique_ptr<Request> request_;
-  std::unique_ptr<Tail> tail_;
   bight::detail::ChainReference awaited_;  // the answer that has not come yet, to cancel it
   StreamState* stream_ = nullptr;
-  std::uint32_t requestEnd_ = 0;  // the second in which the whole request must be there
-  std::uint32_t waiting_ =
-      0;  // flushing: how much was buffered when it was last looked at; lingering: how much was dropped
+  // reading: the second in which the whole request must be there; flushing: how much was buffered when it was last looked at;
+  // lingering: how much was dropped.
+  std::uint32_t measure_ = 0;
   State state_ = State::reading;
-  bool close_ : 1 = false;      // after this answer
-  bool answered_ : 1 = false;   // the present request has its answer
+  bool isHead_ : 1 = false;     // the present request is a HEAD
+  bool isOld_ : 1 = false;      // it came by HTTP/1.0
+  bool close_ : 1 = false;      // the connection ends after its answer
+  bool answered_ : 1 = false;   // it has its answer
   bool awaiting_ : 1 = false;   // its Deferred has not fired: the request must stay
+  bool forgotten_ : 1 = false;  // unless users' code said that it is not needed
   bool rendering_ : 1 = false;  // inside users' code that holds a Request&
   bool reading_ : 1 = false;    // inside read(): it goes on by itself
-  bool soon_ : 1 = false;       // readTail() is scheduled
+  bool soon_ : 1 = false;       // readOn() is scheduled
   bool paused_ : 1 = false;
-  bool inRequest_ : 1 = false;  // bytes of an incomplete request have come: requestEnd_ counts
+  bool inRequest_ : 1 = false;  // bytes of an incomplete request have come: measure_ counts
 };
 
 }  // namespace bight::http::detail

@@ -11,15 +11,15 @@ DeadlineWheel::~DeadlineWheel() {
 
 void DeadlineWheel::remove(WheelEntry& entry) noexcept {
   if (entry.lookAt_ == 0) return;
-  (entry.previous_ ? entry.previous_->next_ : buckets_[entry.bucket_]) = entry.next_;
+  (entry.previous_ ? entry.previous_->next_ : bucket(entry.lookAt_)) = entry.next_;
   if (entry.next_) entry.next_->previous_ = entry.previous_;
   entry.previous_ = entry.next_ = nullptr;
   entry.lookAt_ = 0;
 }
 
-void DeadlineWheel::link(WheelEntry& entry, std::uint8_t bucket) noexcept {
-  WheelEntry*& first = buckets_[bucket];
-  entry.bucket_ = bucket;
+void DeadlineWheel::link(WheelEntry& entry, std::uint32_t second) noexcept {
+  WheelEntry*& first = bucket(second);
+  entry.lookAt_ = second;
   entry.next_ = first;
   if (first) first->previous_ = &entry;
   first = &entry;
@@ -28,8 +28,7 @@ void DeadlineWheel::link(WheelEntry& entry, std::uint8_t bucket) noexcept {
 void DeadlineWheel::hang(WheelEntry& entry) {
   remove(entry);
   const std::uint32_t present = now();
-  entry.lookAt_ = std::clamp<std::uint32_t>(entry.deadline_, present, present + size - 1);  // once around at most
-  link(entry, static_cast<std::uint8_t>(entry.lookAt_ % size));
+  link(entry, std::clamp(entry.deadline_, present, present + size - 1));  // once around at most
   if (!turning_ && (timerAt_ == 0 || entry.lookAt_ < timerAt_)) arm();
 }
 
@@ -39,7 +38,7 @@ void DeadlineWheel::arm() {
   timerAt_ = 0;
   const std::uint32_t present = now();
   for (std::uint32_t second = present; second < present + size; ++second) {
-    if (!buckets_[second % size]) continue;
+    if (!bucket(second)) continue;
     timerAt_ = second;
     const Duration delay = std::chrono::seconds(second) - clock_.seconds();
     timer_ = clock_.callLater(std::max(delay, Duration(0)), [this] { turn(); });
@@ -54,20 +53,18 @@ void DeadlineWheel::turn() {
   turning_ = true;
   const std::uint32_t present = now();
   for (std::uint32_t second = timerAt_; second < present && second < timerAt_ + size; ++second) {
-    const auto bucket = static_cast<std::uint8_t>(second % size);
-    while (WheelEntry* entry = buckets_[bucket]) {
+    while (WheelEntry* entry = bucket(second)) {
       remove(*entry);
-      entry->lookAt_ = second;
       link(*entry, due);
     }
   }
-  while (WheelEntry* entry = buckets_[due]) {
+  while (WheelEntry* entry = bucket(due)) {
     remove(*entry);
     if (entry->deadline_ >= present) {
       hang(*entry);
     } else if (entry->deadline_ != 0) {
       entry->deadline_ = 0;
-      entry->deadlinePassed();
+      passed_(*entry);
     }
   }
   turning_ = false;

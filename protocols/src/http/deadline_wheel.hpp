@@ -16,7 +16,7 @@
 
 namespace bight::http::detail {
 
-// What hangs in the wheel. Seconds count from the clock's zero; 0 is "no deadline".
+// What hangs in the wheel. Its size counts: there is one for each idle connection.
 class WheelEntry {
  public:
   WheelEntry(const WheelEntry&) = delete;
@@ -25,22 +25,21 @@ class WheelEntry {
  protected:
   WheelEntry() = default;
   ~WheelEntry() = default;
-  // The deadline is over. May do anything, also remove itself.
-  virtual void deadlinePassed() = 0;
 
  private:
   friend class DeadlineWheel;
 
   WheelEntry* previous_ = nullptr;
   WheelEntry* next_ = nullptr;
-  std::uint32_t lookAt_ = 0;  // the second of the bucket it hangs in; 0 if in none
+  std::uint32_t lookAt_ = 0;  // the second of the bucket it hangs in; 0 if in none; see DeadlineWheel::due
   std::uint32_t deadline_ = 0;
-  std::uint8_t bucket_ = 0;
 };
 
 class DeadlineWheel {
  public:
-  explicit DeadlineWheel(ReactorTime& clock) noexcept : clock_(clock) {}
+  // `passed` is called for each entry whose deadline is over. It may do anything, also remove that entry and others.
+  using Passed = void (*)(WheelEntry&);
+  DeadlineWheel(ReactorTime& clock, Passed passed) noexcept : clock_(clock), passed_(passed) {}
   ~DeadlineWheel();
   DeadlineWheel(const DeadlineWheel&) = delete;
   DeadlineWheel& operator=(const DeadlineWheel&) = delete;
@@ -58,15 +57,18 @@ class DeadlineWheel {
   std::uint32_t now() const { return static_cast<std::uint32_t>(clock_.seconds() / std::chrono::seconds(1)) + 1; }
 
  private:
-  static constexpr std::uint8_t size = 128;
-  static constexpr std::uint8_t due = size;  // one more bucket, for those whose second has come
+  static constexpr std::uint32_t size = 128;
+  static constexpr std::uint32_t due =
+      ~std::uint32_t{0};  // in place of a second: the bucket of those whose second has come
 
+  WheelEntry*& bucket(std::uint32_t second) noexcept { return buckets_[second == due ? size : second % size]; }
   void hang(WheelEntry& entry);
-  void link(WheelEntry& entry, std::uint8_t bucket) noexcept;
+  void link(WheelEntry& entry, std::uint32_t second) noexcept;
   void arm();
   void turn();
 
   ReactorTime& clock_;
+  Passed passed_;
   std::array<WheelEntry*, size + 1> buckets_{};
   DelayedCall timer_;
   std::uint32_t timerAt_ = 0;  // the second the timer is set for; 0 if there is none

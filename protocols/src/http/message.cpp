@@ -108,6 +108,10 @@ std::string_view Request::pathBelow() const noexcept {
   return rest;
 }
 
+void Request::forget() noexcept {
+  if (connection_) connection_->forgetRequest();
+}
+
 std::string Request::clientAddress() const {
   return connection_ ? connection_->transport().getPeer().host() : std::string();
 }

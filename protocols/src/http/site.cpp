@@ -11,11 +11,12 @@ namespace bight::http {
 namespace detail {
 
 namespace {
-constexpr std::size_t mostSpareParsers = 16;
-}
+constexpr std::size_t mostSpare = 16;
+constexpr std::size_t mostKeptBytes = 8192;  // in one that is spare
+}  // namespace
 
 SiteState::SiteState(ReactorTime& clock, std::shared_ptr<Resource> root, const SiteOptions& options)
-    : options_(options), clock_(clock), root_(std::move(root)), deadlines_(clock) {
+    : options_(options), clock_(clock), root_(std::move(root)), deadlines_(clock, &Connection::deadlinePassed) {
   if (!root_) throw std::invalid_argument("bight::http::Site: the root resource is null");
   for (Duration timeout :
        {options.headTimeout, options.bodyTimeout, options.requestTimeout, options.idleTimeout, options.sendTimeout}) {
@@ -24,8 +25,8 @@ SiteState::SiteState(ReactorTime& clock, std::shared_ptr<Resource> root, const S
   }
   if (options.streamBuffer == 0)
     throw std::invalid_argument("bight::http::SiteOptions: streamBuffer is zero; no stream could write anything");
-  parsers_.reserve(mostSpareParsers);
-  giveParser(takeParser());  // refuses senseless limits now, not at the first request
+  spare_.reserve(mostSpare);
+  giveInput(takeInput());  // refuses senseless limits now, not at the first request
 }
 
 SiteState::~SiteState() {
@@ -40,17 +41,20 @@ void SiteState::refresh() {
   stale_ = clock_.callLater(std::chrono::seconds(1), [this] { fresh_ = false; });
 }
 
-std::unique_ptr<RequestParser> SiteState::takeParser() {
-  if (parsers_.empty()) return std::make_unique<RequestParser>(RequestParser::Options{.limits = options_.limits});
-  std::unique_ptr<RequestParser> parser = std::move(parsers_.back());
-  parsers_.pop_back();
-  return parser;
+std::unique_ptr<Input> SiteState::takeInput() {
+  if (spare_.empty()) return std::make_unique<Input>(RequestParser::Options{.limits = options_.limits});
+  std::unique_ptr<Input> input = std::move(spare_.back());
+  spare_.pop_back();
+  return input;
 }
 
-void SiteState::giveParser(std::unique_ptr<RequestParser> parser) noexcept {
-  if (!parser || parsers_.size() == mostSpareParsers) return;
-  parser->reset();
-  parsers_.push_back(std::move(parser));
+void SiteState::giveInput(std::unique_ptr<Input> input) noexcept {
+  if (!input || spare_.size() == mostSpare) return;
+  input->parser.reset();
+  if (input->bytes.capacity() > mostKeptBytes) input->bytes = std::string();
+  input->bytes.clear();
+  input->used = 0;
+  spare_.push_back(std::move(input));
 }
 
 }  // namespace detail

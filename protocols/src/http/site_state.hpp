@@ -15,6 +15,16 @@
 
 namespace bight::http::detail {
 
+// What a connection has while input is incomplete or unread.
+struct Input {
+  explicit Input(const RequestParser::Options& options) : parser(options) {}
+  std::string_view unread() const noexcept { return std::string_view(bytes).substr(used); }
+
+  RequestParser parser;
+  std::string bytes;
+  std::size_t used = 0;  // of bytes
+};
+
 class SiteState {
  public:
   SiteState(ReactorTime& clock, std::shared_ptr<Resource> root, const SiteOptions& options);
@@ -45,9 +55,9 @@ class SiteState {
                                                        std::chrono::seconds(1));
   }
 
-  // A parser that holds nothing: a connection has one only while a request comes in.
-  std::unique_ptr<RequestParser> takeParser();
-  void giveParser(std::unique_ptr<RequestParser> parser) noexcept;
+  // One that holds nothing.
+  std::unique_ptr<Input> takeInput();
+  void giveInput(std::unique_ptr<Input> input) noexcept;
 
   // An empty string with room, for the composition of one answer; not across anything that runs users' code.
   std::string& scratch() noexcept {
@@ -62,7 +72,7 @@ class SiteState {
   ReactorTime& clock_;
   std::shared_ptr<Resource> root_;
   DeadlineWheel deadlines_;
-  std::vector<std::unique_ptr<RequestParser>> parsers_;
+  std::vector<std::unique_ptr<Input>> spare_;
   std::string scratch_;
   std::string date_;
   std::uint32_t second_ = 0;

@@ -19,7 +19,6 @@
 
 namespace bight::http {
 
-class Resource;
 class ResponseStream;
 struct RequestHead;
 
@@ -86,6 +85,17 @@ class BIGHT_API Request {
   /// and a request for "/files/a/b" it is "a/b". Twisted: `postpath`.
   std::string_view pathBelow() const noexcept;
 
+  /// Gives up the request before it is answered: a comet server that parks ten thousand of them wants the memory of
+  /// their heads back. This object and all views that it gave end when `render` returns, or now if it has returned.
+  ///
+  ///     Deferred<http::Response> answer;
+  ///     waiters_.push_back(answer.promise());
+  ///     request.forget();  // nobody looks at it again
+  ///     return answer;
+  ///
+  /// Does nothing without a connection.
+  void forget() noexcept;
+
   /// The address of the client: "127.0.0.1", "::1"; empty for a request without a connection.
   std::string clientAddress() const;
 
@@ -105,7 +115,6 @@ class BIGHT_API Request {
 
   std::string body_;
   detail::Connection* connection_ = nullptr;
-  std::shared_ptr<Resource> resource_;  // keeps the one that renders while its answer is awaited
   std::uint32_t blockSize_;
   std::uint16_t fieldCount_;
   std::uint16_t methodSize_;
