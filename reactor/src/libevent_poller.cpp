@@ -81,6 +81,17 @@ struct BaseFree {
   void operator()(event_base* base) const noexcept { event_base_free(base); }
 };
 
+/// All methods of this libevent. Asked once: `event_get_supported_methods` gives out a static array that the next call frees, also that of another
+/// thread.
+const std::vector<std::string>& supportedMethods() {
+  static const std::vector<std::string> all = [] {
+    std::vector<std::string> names;
+    for (const char** each = event_get_supported_methods(); *each; ++each) names.emplace_back(*each);
+    return names;
+  }();
+  return all;
+}
+
 void logFromLibevent(int severity, const char* text) {
   static constexpr LogLevel levels[] = {LogLevel::debug, LogLevel::debug, LogLevel::warn, LogLevel::error};
   Logger("bight.libevent").log(severity >= 0 && severity <= 3 ? levels[severity] : LogLevel::error, text);
@@ -148,8 +159,8 @@ LibeventPoller::LibeventPoller(const std::string& method) : name_(method), limit
   sendLogsToUs();
   const std::unique_ptr<event_config, ConfigFree> config(event_config_new());
   if (!config) throw std::bad_alloc();
-  for (const char** each = event_get_supported_methods(); *each; ++each) {
-    if (method != *each && event_config_avoid_method(config.get(), *each) != 0) throw std::bad_alloc();
+  for (const std::string& each : supportedMethods()) {
+    if (method != each && event_config_avoid_method(config.get(), each.c_str()) != 0) throw std::bad_alloc();
   }
   bool timerFd = false;
 #ifdef __linux__
@@ -295,8 +306,8 @@ std::unique_ptr<Poller> makeLibeventPoller(const std::string& method) {
 std::vector<std::string> libeventMethods() {
   std::vector<std::string> found;
   for (const char* known : {"epoll", "kqueue", "poll", "select"}) {
-    for (const char** each = event_get_supported_methods(); *each; ++each) {
-      if (std::string_view(*each) == known) found.emplace_back(known);
+    for (const std::string& each : supportedMethods()) {
+      if (each == known) found.push_back(each);
     }
   }
   return found;

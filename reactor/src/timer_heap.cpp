@@ -6,7 +6,7 @@
 // rarely, so it is not worth 8 bytes in each entry. Each node knows its index, so that cancelling removes at once: what
 // the call has captured dies then, and nothing is left to be purged.
 //
-// Nodes come from slabs through a free list, so that a timer costs no allocation after warm-up. They are counted, not
+// Nodes come from slabs through a free list, so that a timer costs no allocation after warm-up; each is one cache line. They are counted, not
 // numbered by generation: a handle then still knows, after the call, whether it was made or cancelled, which Twisted's
 // errors tell apart. The pool of nodes outlives the heap if handles do.
 //
@@ -16,6 +16,8 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <new>
 #include <stdexcept>
 #include <string>
@@ -53,7 +55,6 @@ class TimerPool {
   }
 
  private:
-  static constexpr std::size_t slabNodes = 64;
   union Cell {
     Cell() noexcept : next(nullptr) {}
     ~Cell() {}
@@ -61,16 +62,19 @@ class TimerPool {
     TimerNode node;
   };
 
+  // Slabs double, from 2 KiB to 64 KiB: few timers cost little, many cost few slabs.
   void addSlab() {
-    slabs_.push_back(std::make_unique<Cell[]>(slabNodes));
+    slabs_.push_back(std::make_unique<Cell[]>(slabCells_));
     Cell* cells = slabs_.back().get();
-    for (std::size_t i = 0; i < slabNodes; ++i) cells[i].next = i + 1 < slabNodes ? &cells[i + 1] : free_;
+    for (std::size_t i = 0; i < slabCells_; ++i) cells[i].next = i + 1 < slabCells_ ? &cells[i + 1] : free_;
     free_ = cells;
+    if (slabCells_ < 1024) slabCells_ *= 2;
   }
 
   TimerHeap* heap_;
   Cell* free_ = nullptr;
   std::size_t live_ = 0;
+  std::size_t slabCells_ = 32;
   std::vector<std::unique_ptr<Cell[]>> slabs_;
 };
 
@@ -79,12 +83,6 @@ void TimerNode::release() noexcept {
 }
 
 // ---- the heap ----
-
-constexpr std::size_t lineEntries = 4;
-
-void TimerHeap::Free::operator()(void* memory) const noexcept {
-  ::operator delete(memory, std::align_val_t(64));
-}
 
 TimerHeap::TimerHeap(const ReactorTime& clock, const ThreadBinding* thread)
     : pool_(new TimerPool(*this)), clock_(clock), thread_(thread) {}
@@ -98,13 +96,18 @@ TimerHeap::~TimerHeap() {
 
 void TimerHeap::grow() {
   const std::size_t room = room_ == 0 ? 64 : 2 * room_;
-  // Entry 1, the first child, begins a cache line; so entry 0 is the last of the line before.
-  std::unique_ptr<void, Free> memory(::operator new((room + lineEntries) * sizeof(Entry), std::align_val_t(64)));
-  Entry* entries = static_cast<Entry*>(memory.get()) + (lineEntries - 1);
-  for (std::size_t i = 0; i < size_; ++i) ::new (static_cast<void*>(entries + i)) Entry(entries_[i]);
-  entries_ = entries;
+  // Entry 1, the first child, begins a cache line; so entry 0 is the last of the line before. realloc, because it moves the pages of a large array
+  // instead of copying what is in them; how the block lies in its cache lines may have changed then.
+  const std::size_t oldOffset = reinterpret_cast<char*>(entries_) - static_cast<char*>(memory_.get());
+  void* memory = std::realloc(memory_.get(), room * sizeof(Entry) + 64);
+  if (!memory) throw std::bad_alloc();
+  static_cast<void>(memory_.release());
+  memory_.reset(memory);
+  char* const bytes = static_cast<char*>(memory);
+  const std::size_t offset = (64 + 48 - reinterpret_cast<std::uintptr_t>(bytes) % 64) % 64;
+  if (offset != oldOffset) std::memmove(bytes + offset, bytes + oldOffset, size_ * sizeof(Entry));
+  entries_ = reinterpret_cast<Entry*>(bytes + offset);
   room_ = room;
-  memory_ = std::move(memory);
 }
 
 void TimerHeap::siftUp(Entry entry, std::size_t hole) noexcept {
@@ -133,7 +136,10 @@ void TimerHeap::siftDown(Entry entry, std::size_t hole) noexcept {
   place(entry, hole);
 }
 
-void TimerHeap::take(std::size_t at) noexcept {
+void TimerHeap::take(std::size_t at, TimerNode::State state) noexcept {
+  TimerNode* node = entries_[at].node;
+  node->deadline = entries_[at].deadline;
+  node->setState(state);
   const Entry last = entries_[--size_];
   if (at == size_) return;
   if (at > 0 && before(last, entries_[(at - 1) / 4])) {
@@ -148,25 +154,22 @@ DelayedCall TimerHeap::add(Duration deadline, Function<void()>&& call) {
   if (size_ == room_) grow();
   TimerNode* node = pool_->make();
   node->pool = pool_;
-  node->deadline = deadline.count();
   node->sequence = sequence_++;
   node->references = 2;  // the heap's and the handle's
-  node->state = TimerNode::State::pending;
+  node->setState(TimerNode::State::pending);
   node->call = std::move(call);
-  siftUp({node->deadline, node}, size_++);
+  siftUp({deadline.count(), node}, size_++);
   return DelayedCall(node);
 }
 
 TimerHeap::Due TimerHeap::pop() noexcept {
   TimerNode* node = entries_[0].node;
-  take(0);
-  node->state = TimerNode::State::called;
+  take(0, TimerNode::State::called);
   return Due(node);
 }
 
 void TimerHeap::cancel(TimerNode* node) noexcept {
-  take(node->index);
-  node->state = TimerNode::State::cancelled;
+  take(node->index, TimerNode::State::cancelled);
   // The function dies last: its captures may come back to this heap, or hold the last handle on this very node.
   Function<void()> call = std::move(node->call);
   node->call = nullptr;
@@ -175,14 +178,17 @@ void TimerHeap::cancel(TimerNode* node) noexcept {
 
 void TimerHeap::move(TimerNode* node, Duration deadline) noexcept {
   const std::size_t at = node->index;
-  const Duration::rep old = node->deadline;
-  node->deadline = deadline.count();
   node->sequence = sequence_++;
-  if (node->deadline < old) {
-    siftUp({node->deadline, node}, at);
+  if (deadline.count() < entries_[at].deadline) {
+    siftUp({deadline.count(), node}, at);
   } else {
-    siftDown({node->deadline, node}, at);
+    siftDown({deadline.count(), node}, at);
   }
+}
+
+Duration TimerHeap::deadlineOf(const TimerNode& node) noexcept {
+  if (node.state() != TimerNode::State::pending) return Duration(node.deadline);
+  return Duration(node.pool->heap()->entries_[node.index].deadline);
 }
 
 std::vector<DelayedCall> TimerHeap::sorted() const {
@@ -221,19 +227,19 @@ DelayedCall::~DelayedCall() {
 
 Duration DelayedCall::getTime() const {
   if (!node_) throw std::logic_error("DelayedCall::getTime: this handle was never given a call");
-  return Duration(node_->deadline);
+  return TimerHeap::deadlineOf(*node_);
 }
 
 bool DelayedCall::active() const noexcept {
-  return node_ && node_->state == TimerNode::State::pending;
+  return node_ && node_->state() == TimerNode::State::pending;
 }
 
 TimerNode* DelayedCall::live(const char* verb) const {
   if (!node_) throw std::logic_error(std::string("DelayedCall::") + verb + ": this handle was never given a call");
-  if (node_->state == TimerNode::State::called) {
+  if (node_->state() == TimerNode::State::called) {
     throw AlreadyCalled(std::string("DelayedCall::") + verb + ": the call has already been made");
   }
-  if (node_->state == TimerNode::State::cancelled) {
+  if (node_->state() == TimerNode::State::cancelled) {
     throw AlreadyCancelled(std::string("DelayedCall::") + verb + ": the call has already been cancelled");
   }
   TimerHeap* heap = node_->pool->heap();
@@ -255,7 +261,7 @@ void DelayedCall::reset(Duration delay) {
 
 void DelayedCall::delay(Duration delay) {
   TimerNode* node = live("delay");
-  const Duration old(node->deadline);
+  const Duration old = TimerHeap::deadlineOf(*node);
   if (delay < Duration::zero() && old < Duration::min() - delay) {
     node->pool->heap()->move(node, Duration::zero());
   } else {
@@ -265,9 +271,9 @@ void DelayedCall::delay(Duration delay) {
 
 std::string DelayedCall::toString() const {
   if (!node_) return "<DelayedCall of nothing>";
-  if (node_->state == TimerNode::State::called) return "<DelayedCall called>";
-  if (node_->state == TimerNode::State::cancelled) return "<DelayedCall cancelled>";
-  const Duration left = Duration(node_->deadline) - node_->pool->heap()->clock_.seconds();
+  if (node_->state() == TimerNode::State::called) return "<DelayedCall called>";
+  if (node_->state() == TimerNode::State::cancelled) return "<DelayedCall cancelled>";
+  const Duration left = TimerHeap::deadlineOf(*node_) - node_->pool->heap()->clock_.seconds();
   char text[64];
   std::snprintf(text, sizeof text, "<DelayedCall in %g s>", std::chrono::duration<double>(left).count());
   return text;

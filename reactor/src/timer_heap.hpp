@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <vector>
 
@@ -16,21 +17,26 @@ namespace bight::detail {
 
 class TimerPool;
 
-/// One scheduled call. Counted: by each `DelayedCall` on it, and by the heap while it is pending.
-struct TimerNode {
+/// One scheduled call: a cache line. Counted: by each `DelayedCall` on it, and by the heap while it is pending.
+struct alignas(64) TimerNode {
   enum class State : std::uint8_t { pending, called, cancelled };
 
   TimerPool* pool;
-  Duration::rep deadline;
-  std::uint64_t sequence;
+  union {
+    std::uint64_t sequence;  // while pending; the deadline is in the heap then
+    Duration::rep deadline;  // afterwards
+  };
   std::uint32_t index;  // in the heap, while pending
-  std::uint32_t references;
-  State state;
+  std::uint32_t references : 30;
+  std::uint32_t stateBits : 2;
   Function<void()> call;
 
+  State state() const noexcept { return static_cast<State>(stateBits); }
+  void setState(State state) noexcept { stateBits = static_cast<std::uint32_t>(state) & 3u; }
   void reference() noexcept { ++references; }
   void release() noexcept;
 };
+static_assert(sizeof(void*) != 8 || sizeof(TimerNode) == 64, "a timer is one cache line");
 
 /// See timer_heap.cpp for how it works.
 class TimerHeap {
@@ -81,8 +87,9 @@ class TimerHeap {
     Duration::rep deadline;
     TimerNode* node;
   };
+
   struct Free {
-    void operator()(void* memory) const noexcept;
+    void operator()(void* memory) const noexcept { std::free(memory); }
   };
 
   static bool before(const Entry& a, const Entry& b) noexcept {
@@ -94,7 +101,8 @@ class TimerHeap {
   }
   void siftUp(Entry entry, std::size_t hole) noexcept;
   void siftDown(Entry entry, std::size_t hole) noexcept;
-  void take(std::size_t at) noexcept;
+  void take(std::size_t at, TimerNode::State state) noexcept;
+  static Duration deadlineOf(const TimerNode& node) noexcept;
   void cancel(TimerNode* node) noexcept;
   void move(TimerNode* node, Duration deadline) noexcept;
   void grow();

@@ -24,11 +24,9 @@ namespace bight::tests::thread_pool {
 class Gate {
  public:
   void open() {
-    {
-      const std::lock_guard lock(mutex_);
-      open_ = true;
-    }
-    changed_.notify_all();
+    const std::lock_guard lock(mutex_);
+    open_ = true;
+    changed_.notify_all();  // inside: who waits may destroy the gate as soon as it is open
   }
   void wait() {
     std::unique_lock lock(mutex_);
