@@ -1,8 +1,8 @@
 #include <bight/http/serializer.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
-#include <cstring>
 #include <stdexcept>
 
 #include <bight/http/status.hpp>
@@ -57,10 +57,7 @@ struct OwnFields {
 class Pen {
  public:
   explicit Pen(char* at) noexcept : at_(at) {}
-  void text(std::string_view text) noexcept {
-    std::memcpy(at_, text.data(), text.size());
-    at_ += text.size();
-  }
+  void text(std::string_view text) noexcept { at_ = std::copy(text.begin(), text.end(), at_); }
   void field(std::string_view name, std::string_view value) noexcept {
     text(name);
     text(value);
