@@ -100,8 +100,9 @@ class NewsWriter {
 };
 
 // region: wait
-Deferred<http::Response> wait(Room& room, NewsWriter& writer, const http::Request& request) {
+Deferred<http::Response> wait(Room& room, NewsWriter& writer, http::Request& request) {
   const http::Form query = request.queryForm();
+  request.forget();  // whoever waits for long is to cost little
   return room.wait(cursorIn(query), patienceIn(query), userIn(query))
       .addCallback([&room, &writer](const NewsPtr& news) {
         http::Response response = http::Response::json(writer.write(news));
@@ -141,6 +142,7 @@ Deferred<http::Response> events(Room& room, http::Request& request) {
   const std::string user = userIn(query);
   Cursor cursor = cursorOf(request, query);
   http::ResponseStream stream(request, {200, "text/event-stream", {{"Cache-Control", "no-store"}}, "retry: 1000\n\n"});
+  request.forget();
   while (stream.open() && !room.closed()) {
     const NewsPtr news = co_await room.wait(cursor, longestWait, user);
     stream.write(asEvents(*news, cursor));
