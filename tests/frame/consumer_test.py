@@ -22,7 +22,11 @@ class Failed(Exception):
 
 def step(*command, **options):
     environment = dict(os.environ, **options.pop('env', {}))
-    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, check=False, **options)
+    try:
+        result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, check=False,
+                                timeout=600, **options)
+    except subprocess.TimeoutExpired as late:
+        raise Failed(f'$ {shlex.join(command)}\nit does not end; so far it said:\n{late.output}') from late
     if result.returncode != 0:
         raise Failed(f'$ {shlex.join(command)}\n{result.stdout}')
     return result.stdout
@@ -50,7 +54,7 @@ def as_subproject(source, stage, prefix, work, compiler):
     os.mkdir(os.path.join(project, 'subprojects'))
     os.symlink(source, os.path.join(project, 'subprojects/bight'))
     build = os.path.join(work, 'build')
-    step('meson', 'setup', build, project, '--wrap-mode=nodownload', '--force-fallback-for=bight', env={'CXX': shlex.join(compiler)})
+    step('meson', 'setup', build, project, '--wrap-mode=nodownload', '--force-fallback-for=bight', '-Dbight:default_library=shared', env={'CXX': shlex.join(compiler)})
     step('ninja', '-C', build, 'consumer')
     return os.path.join(build, 'consumer')
 
@@ -75,7 +79,7 @@ def main():
         step('meson', 'install', '-C', build, '--no-rebuild', '--destdir', stage)
         prefix = find(stage, 'version.hpp')[len(stage):].partition('/include/')[0]
         for sentence, way, tool in (('with pkg-config', by_pkg_config, 'pkg-config'), ('with CMake', by_cmake, 'cmake'),
-                                    ('as a Meson subproject', as_subproject, 'ninja')):
+                                    ('as a Meson subproject, shared', as_subproject, 'ninja')):
             sentence = f'an outside program builds and runs {sentence}'
             if not shutil.which(tool):
                 tap.skip(sentence, f'there is no {tool} here')
@@ -83,7 +87,7 @@ def main():
             work = os.path.join(root, tool)
             os.mkdir(work)
             try:
-                printed = step(way(source, stage, prefix, work, compiler)).strip()
+                printed = step('timeout', '60', way(source, stage, prefix, work, compiler)).strip()
                 tap.check(sentence, printed == EXPECTED, f'it printed {printed!r}, not {EXPECTED!r}')
             except Failed as failed:
                 tap.check(sentence, False, failed)

@@ -8,6 +8,7 @@
 #include <typeinfo>
 #include <utility>
 
+#include <bight/export.hpp>
 #include <bight/failure.hpp>
 
 namespace bight::detail {
@@ -84,7 +85,8 @@ constexpr auto slotDestructor() -> void (*)(void*) noexcept {
   }
 }
 
+/// The chain compares addresses, so there is one in a process: a shared library must not keep its own hidden.
 template <class T>
-inline constexpr ValueType valueType{&typeid(T), &Slot<T>::move, slotDestructor<T>()};
+BIGHT_API inline constexpr ValueType valueType{&typeid(T), &Slot<T>::move, slotDestructor<T>()};
 
 }  // namespace bight::detail
