@@ -17,6 +17,7 @@ enum Bits : std::uint8_t {
   hexadecimal = 8,
   unreserved = 16,  // RFC 3986 unreserved
   space = 32,       // space and tab
+  name = 64,        // reg-name without escapes: unreserved and sub-delims
 };
 
 constexpr std::array<std::uint8_t, 256> makeTable() {
@@ -35,6 +36,7 @@ constexpr std::array<std::uint8_t, 256> makeTable() {
     if (digit || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F')) bits |= hexadecimal;
     if (digit || letter || c == '-' || c == '.' || c == '_' || c == '~') bits |= unreserved;
     if (c == ' ' || c == '\t') bits |= space;
+    if ((bits & host) && c != '%' && c != ':' && c != '[' && c != ']') bits |= name;
     table[c] = bits;
   }
   return table;

@@ -50,14 +50,15 @@ bool isHostAndPort(std::string_view text, bool needPort) noexcept {
     }
     hostSize = close + 1;
   } else {
-    hostSize = std::min(text.find(':'), text.size());
-    for (std::size_t i = 0; i < hostSize; ++i) {
-      if (!is(text[i], characters::host) || text[i] == '[' || text[i] == ']') return false;
-      if (text[i] == '%' && (hostSize - i < 3 || !is(text[i + 1], characters::hexadecimal) ||
-                             !is(text[i + 2], characters::hexadecimal))) {
+    const char* at = text.data();
+    const char* const end = at + text.size();
+    while ((at = characters::skip(at, end, characters::name)) != end && *at != ':') {
+      if (*at != '%' || end - at < 3 || !is(at[1], characters::hexadecimal) || !is(at[2], characters::hexadecimal)) {
         return false;
       }
+      at += 3;
     }
+    hostSize = static_cast<std::size_t>(at - text.data());
   }
   const std::string_view port = text.substr(hostSize);
   if (port.empty()) return !needPort;
@@ -266,6 +267,10 @@ RequestParser::Step RequestParser::parseRequestLine(const char* base, std::size_
 // "HTTP/" DIGIT "." DIGIT CRLF
 RequestParser::Step RequestParser::parseVersion(const char* at, const char* end, bool cut) {
   constexpr char form[] = "HTTP/1.1\r\n";
+  if (end - at >= 10 && std::memcmp(at, form, 10) == 0) {
+    head_.minorVersion = 1;
+    return Step::done;
+  }
   for (int i = 0; i < 10; ++i) {
     if (at + i == end) return cut ? refuse(414, "The request line is too long.") : Step::more;
     if (i == 5 || i == 7) {
