@@ -36,11 +36,11 @@ const Logger& reactorLog() {
 }
 
 /// A clock for spans of a tenth of a second: a few milliseconds coarse where that makes it cheap.
-Duration coarseNow() noexcept {
+inline Duration coarseNow() noexcept {
 #ifdef CLOCK_MONOTONIC_COARSE
   timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-  return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+  return Duration(now.tv_sec * 1000000000 + now.tv_nsec);
 #else
   return Poller::steadyNow();
 #endif
@@ -59,8 +59,7 @@ ReactorBase::ReactorBase(std::unique_ptr<Poller> poller)
       events_([this](std::string_view event) { duringEvent(event); },
               [this](const std::string& context, const Failure& failure) { report(context, failure); }) {
   logUnhandledFailures();
-  poller_->setAfterEach(
-      [](void* self) noexcept { static_cast<ReactorBase*>(self)->endDispatch("events of a descriptor"); }, this);
+  poller_->setAfterEach([](void* self) noexcept { static_cast<ReactorBase*>(self)->sendWritten(); }, this);
 }
 
 ReactorBase::~ReactorBase() {
@@ -77,7 +76,7 @@ ReactorBase::~ReactorBase() {
   for (const auto& [key, pending] : std::exchange(pending_, {})) {
     guarded("Unhandled Error in what waited for a thread when the reactor was destroyed", [&] { pending->abandon(); });
   }
-  finishDispatch();
+  sendWritten();
   poller_->setAfterEach(nullptr, nullptr);
   poller_->setBeforeNext(nullptr);
 }
@@ -173,7 +172,7 @@ void ReactorBase::disconnectAll(const Failure& reason) noexcept {
       disown(*each);
       guarded("Unhandled Error while disconnecting", [&] { each->disconnect(reason); });
     }
-    finishDispatch();
+    sendWritten();
   }
   if (newestOwned_) {
     reactorLog().error(
@@ -183,7 +182,7 @@ void ReactorBase::disconnectAll(const Failure& reason) noexcept {
   for (const auto& selectable : descriptors_.removeAll()) {
     guarded("Unhandled Error in connectionLost of a descriptor", [&] { selectable->connectionLost(reason); });
   }
-  finishDispatch();
+  sendWritten();
 }
 
 void ReactorBase::stopThreadPool() noexcept {
@@ -193,7 +192,7 @@ void ReactorBase::stopThreadPool() noexcept {
     const Duration limit = TimerHeap::later(seconds(), poolPatience_);
     while (pool_->working() + pool_->queued() > 0 && poolPatience_ > Duration::zero() && seconds() < limit) {
       runQueues();
-      finishDispatch();
+      sendWritten();
       if (!threadQueue_->pending() && pool_->working() + pool_->queued() > 0) pollOnce(limit);
     }
     const std::size_t left = pool_->stop(Duration::zero());
@@ -203,7 +202,7 @@ void ReactorBase::stopThreadPool() noexcept {
           std::to_string(std::chrono::duration<double>(poolPatience_).count()) + " s after the shutdown began");
     }
     runQueues();  // their last results
-    finishDispatch();
+    sendWritten();
   });
 }
 
@@ -216,13 +215,13 @@ void ReactorBase::turn(Duration until) {
     ~InTurn() { flag = false; }
   } const inTurn(inTurn_);
   const bool wasLooping = looping_;
-  runQueues();
-  runTimers();
+  if (threadQueue_->pending() || !soon_.empty()) runQueues();
+  if (!timers_.empty()) runTimers();
   if (stopRequested_ && !shutdownFired_) [[unlikely]] {
     shutdownFired_ = true;
     events_.fire("shutdown");
   }
-  finishDispatch();
+  sendWritten();
   if (wasLooping && !looping_) return;
   if (stopRequested_ && !shutdownFired_) until = Poller::dontWait;  // what was just let go of has called stop()
   if (threadQueue_->pending() || !soon_.empty()) {
@@ -234,28 +233,35 @@ void ReactorBase::turn(Duration until) {
 }
 
 void ReactorBase::pollOnce(Duration until) {
+  // All events of one wait are timed together: the clock is read when the first is dispatched and when the last has been.
+  dispatchBegan_ = Duration::zero();
   if (slowLimit_ != Duration::zero()) {
     poller_->setBeforeNext([](void* self) noexcept { static_cast<ReactorBase*>(self)->dispatchBegan_ = coarseNow(); });
   }
   try {
     poller_->poll(until);
+    if (dispatchBegan_ != Duration::zero()) complainIfSlow("events of descriptors");
     pollErrors_ = 0;
   } catch (...) {
-    report("Unexpected error in main loop.", Failure());
-    // A poller that cannot wait any more would have us spin.
-    if (++pollErrors_ >= 100) {
-      reactorLog().critical("the reactor cannot wait for events any more and ends its loop");
-      looping_ = running_ = false;
-      throw;
-    }
+    pollFailed();
+    if (!looping_ && inRun_) throw;
   }
+}
+
+void ReactorBase::pollFailed() noexcept {
+  report("Unexpected error in main loop.", Failure());
+  // A poller that cannot wait any more would have us spin.
+  if (++pollErrors_ < 100) return;
+  reactorLog().critical("the reactor cannot wait for events any more and ends its loop");
+  looping_ = running_ = false;
 }
 
 void ReactorBase::runQueue(std::vector<Function<void()>>& calls, const char* context) noexcept {
   for (Function<void()>& call : calls) {
     guarded(context, call);
     call = nullptr;
-    endDispatch(context);
+    sendWritten();
+    complainIfSlow(context);
   }
   calls.clear();
 }
@@ -277,7 +283,6 @@ void ReactorBase::runQueues() noexcept {
 }
 
 void ReactorBase::runTimers() noexcept {
-  if (timers_.empty()) return;
   const Duration now = seconds();
   if (timers_.top() > now) return;
   passTime_ = now;
@@ -288,32 +293,23 @@ void ReactorBase::runTimers() noexcept {
       TimerHeap::Due due = timers_.pop();
       guarded("Unhandled Error while handling timed call", due);
     }
-    endDispatch("a timed call");
+    sendWritten();
+    complainIfSlow("a timed call");
   } while (!timers_.empty() && timers_.top() <= now && !(wasLooping && !looping_));
 }
 
-void ReactorBase::finishDispatch() noexcept {
-  while (!writeBatch_.empty() || !afterDispatch_.empty()) {
-    writeBatch_.flush();
-    std::vector<Function<void()>> calls = std::exchange(afterDispatch_, {});
-    for (Function<void()>& call : calls) {
-      guarded("Unhandled Error at the end of a dispatch", call);
-      call = nullptr;
-    }
-  }
-}
-
-void ReactorBase::endDispatch(const char* what) noexcept {
-  if (!writeBatch_.empty() || !afterDispatch_.empty()) finishDispatch();
+void ReactorBase::complainIfSlow(const char* what) noexcept {
   if (slowLimit_ == Duration::zero()) return;
   const Duration now = coarseNow();
-  const Duration took = now - dispatchBegan_;
-  dispatchBegan_ = now;
-  if (took >= slowLimit_) [[unlikely]] {
-    reactorLog().warn("the reactor was held up for " +
-                      std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(took).count()) + " ms by " +
-                      what + "; long work belongs into a thread (deferToThread)");
-  }
+  const Duration took = now - std::exchange(dispatchBegan_, now);
+  if (took >= slowLimit_) [[unlikely]]
+    complain(what, took);
+}
+
+void ReactorBase::complain(const char* what, Duration took) noexcept {
+  const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
+  reactorLog().warn("the reactor was held up for " + std::to_string(milliseconds) + " ms by " + what +
+                    "; long work belongs into a thread (deferToThread)");
 }
 
 // ---- what users and transports call ----
@@ -416,10 +412,6 @@ void ReactorBase::setThreadPoolPatience(Duration limit) {
 
 void ReactorBase::callSoon(Function<void()> call) {
   soon_.push_back(std::move(call));
-}
-
-void ReactorBase::afterDispatch(Function<void()> call) {
-  afterDispatch_.push_back(std::move(call));
 }
 
 void ReactorBase::own(Owned& owned) noexcept {

@@ -105,10 +105,6 @@ class ReactorBase final : public Reactor {
   /// Calls `call` in the next turn, before its timers, in the order of these calls (B12). Cheaper than `callLater(0)`.
   void callSoon(Function<void()> call);
 
-  /// Calls `call` at the end of the present dispatch, when the write batch has been sent; outside of any dispatch,
-  /// before the next wait. This is the place to let go of a closed connection.
-  void afterDispatch(Function<void()> call);
-
   /// 64 KiB to read into, shared by all connections; its contents last until the next read.
   std::span<char> readBuffer() noexcept { return {readBuffer_.get(), readBufferSize}; }
   static constexpr std::size_t readBufferSize = 65536;
@@ -152,9 +148,14 @@ class ReactorBase final : public Reactor {
   void runQueues() noexcept;
   void runQueue(std::vector<Function<void()>>& calls, const char* context) noexcept;
   void runTimers() noexcept;
-  /// Ends a dispatch: sends what was written, lets go of what was closed, and complains if it took long.
-  void endDispatch(const char* what) noexcept;
-  void finishDispatch() noexcept;
+  /// Ends a dispatch: what was written leaves, what was closed is let go of.
+  void sendWritten() noexcept {
+    if (!writeBatch_.empty()) writeBatch_.flush();
+  }
+  /// Logs if it took too long since `dispatchBegan_`.
+  void complainIfSlow(const char* what) noexcept;
+  [[gnu::cold, gnu::noinline]] void complain(const char* what, Duration took) noexcept;
+  [[gnu::cold, gnu::noinline]] void pollFailed() noexcept;
   void pollOnce(Duration until);
   void duringEvent(std::string_view event);
   void signalled(int number) noexcept;
@@ -166,7 +167,6 @@ class ReactorBase final : public Reactor {
   std::unique_ptr<Poller> poller_;
   ThreadBinding thread_;
   WriteBatch writeBatch_;
-  std::vector<Function<void()>> afterDispatch_;
   std::unique_ptr<char[]> readBuffer_;
   Duration slowLimit_ = std::chrono::milliseconds(100);
   Duration dispatchBegan_{0};  // on the coarse clock

@@ -515,23 +515,6 @@ BOOST_DATA_TEST_CASE(calls_of_the_next_turn_come_in_order_before_its_timers, dat
   BOOST_TEST(calls.back() == 4);
 }
 
-BOOST_DATA_TEST_CASE(after_dispatch_runs_at_the_end_of_the_call_that_asked, data::make(backends()), backend) {
-  LogCapture log;
-  auto reactor = makeReactor(backend);
-  auto& base = dynamic_cast<detail::ReactorBase&>(*reactor);
-  std::vector<int> calls;
-  reactor->callLater(0s, [&] {
-    base.afterDispatch([&] { calls.push_back(2); });
-    base.afterDispatch([&] { throw std::runtime_error("late"); });
-    calls.push_back(1);
-  });
-  reactor->callLater(0s, [&] { calls.push_back(3); });
-  reactor->iterate(1ms);
-  reactor->iterate(1ms);
-  BOOST_TEST(calls == std::vector<int>({1, 2, 3}), boost::test_tools::per_element());
-  BOOST_TEST(log.count("late") == 1);
-}
-
 BOOST_DATA_TEST_CASE(calls_from_other_threads_are_caught, data::make(backends()), backend) {  // B37
   LogCapture log;
   auto reactor = makeReactor(backend);
