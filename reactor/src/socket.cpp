@@ -13,12 +13,6 @@ namespace bight::detail {
 
 namespace {
 
-#ifdef MSG_NOSIGNAL
-constexpr int quietly = MSG_NOSIGNAL;
-#else
-constexpr int quietly = 0;  // there, SO_NOSIGPIPE does it for the whole socket
-#endif
-
 #if !defined(SOCK_NONBLOCK) || !defined(SOCK_CLOEXEC)
 /// For systems where a socket cannot be born so.
 void makeOurs(int fd) noexcept {
@@ -125,13 +119,6 @@ ssize_t sendPieces(int fd, const iovec* pieces, std::size_t count) noexcept {
   message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(count);
   ssize_t sent;
   do sent = ::sendmsg(fd, &message, quietly);
-  while (sent < 0 && errno == EINTR);
-  return sent;
-}
-
-ssize_t sendPiece(int fd, std::string_view data) noexcept {
-  ssize_t sent;
-  do sent = ::send(fd, data.data(), data.size(), quietly);
   while (sent < 0 && errno == EINTR);
   return sent;
 }

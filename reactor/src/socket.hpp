@@ -4,6 +4,7 @@
 
 #include <sys/socket.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <string_view>
 #include <utility>
@@ -67,10 +68,22 @@ int takeError(int fd) noexcept;
 /// Makes the close of this socket a reset instead of an orderly end.
 void resetOnClose(int fd) noexcept;
 
+/// The flag that keeps the system from sending us a signal when the peer is gone.
+#ifdef MSG_NOSIGNAL
+inline constexpr int quietly = MSG_NOSIGNAL;
+#else
+inline constexpr int quietly = 0;  // there, SO_NOSIGPIPE does it for the whole socket
+#endif
+
 /// Sends pieces, without a signal if the peer is gone. As sendmsg(2).
 ssize_t sendPieces(int fd, const iovec* pieces, std::size_t count) noexcept;
 /// One piece. As send(2).
-ssize_t sendPiece(int fd, std::string_view data) noexcept;
+inline ssize_t sendPiece(int fd, std::string_view data) noexcept {
+  for (;;) {
+    const ssize_t sent = ::send(fd, data.data(), data.size(), quietly);
+    if (sent >= 0 || errno != EINTR) return sent;
+  }
+}
 
 /// Whether an error number only says "not now".
 bool isTransient(int error) noexcept;

@@ -11,7 +11,7 @@
 //
 // `close()` is the one way out, and runs once. It is called directly where the connection itself is on the stack
 // (`ready`, `settle`); from functions that the user calls, it is put off to the end of the dispatch (`doom`, or
-// `disconnecting_`, and `WriteBatch::due`), so that `connectionLost` never runs inside a call of the user's. The one
+// `isDisconnecting`, and `WriteBatch::due`), so that `connectionLost` never runs inside a call of the user's. The one
 // exception is the contract's C15.
 //
 // Who keeps it alive: the reactor's count, from `attach()` until `WriteBatch` lets go of it after the dispatch in which
@@ -43,6 +43,8 @@ namespace bight::detail {
 namespace {
 /// Pieces given to the system at once.
 constexpr std::size_t maxPieces = 64;
+/// How long a closed socket waits for a peer that is still talking.
+constexpr Duration lingerTime = std::chrono::seconds(2);
 }  // namespace
 
 TcpConnection::TcpConnection(ConnectionOrigin& origin, Descriptor socket, const SocketAddress& peer)
@@ -70,7 +72,7 @@ void TcpConnection::attach() {
 }
 
 void TcpConnection::detach() noexcept {
-  open_ = false;
+  leave(isOpen);
   reactor().poller().remove(handle_);
   reactor().disown(*this);
   ::close(std::exchange(fd_, -1));
@@ -86,46 +88,80 @@ bool TcpConnection::start(std::shared_ptr<Protocol> protocol) noexcept {
 // ----------------------------------------------------------------------------------------------------------------------------
 
 void TcpConnection::ready(unsigned events) noexcept {
+  if (events == pollRead && (state_ & (isOpen | isPaused | peerEnded | isDisconnecting | isDoomed)) == isOpen)
+      [[likely]]
+    receive();
+  else
+    readyOtherwise(events);
+}
+
+[[gnu::noinline]] void TcpConnection::readyOtherwise(unsigned events) noexcept {
   if (events & pollWrite) {
     if (keepsOutput()) sendKept();
-    if (open_ && !doomed_ && !hasOutput() && extras_) outputGone();
+    if (is(isOpen) && !is(isDoomed) && !hasOutput() && extras_) outputGone();
   }
-  if ((events & (pollRead | pollError)) && open_ && reading_ && !peerEnded_ && !disconnecting_ && !doomed_) receive();
+  if ((events & (pollRead | pollError)) == 0) return;
+  if (!is(isOpen)) {
+    if (is(isLingering) && !hearsMore() && is(peerEnded)) endSocket();
+  } else if (!is(peerEnded) && !is(isDoomed)) {
+    if (is(isDisconnecting))
+      discard();
+    else if (!is(isPaused))
+      receive();
+  }
 }
 
 void TcpConnection::receive() noexcept {
   const auto buffer = reactor().readBuffer();
   const ssize_t got = ::recv(fd_, buffer.data(), buffer.size(), 0);
-  if (got > 0) {
-    try {
-      protocol_->dataReceived({buffer.data(), static_cast<std::size_t>(got)});
-    } catch (...) {
-      userFailed("while calling dataReceived");
-    }
-  } else if (got == 0) {
-    peerEnded();
-  } else if (!isTransient(errno)) {
-    close(Failure(ConnectionLost::fromErrno(errno)), false);
+  if (got <= 0) [[unlikely]]
+    return receivedNothing(got);
+  try {
+    protocol_->dataReceived({buffer.data(), static_cast<std::size_t>(got)});
+  } catch (...) {
+    userFailed("while calling dataReceived");
   }
 }
 
-void TcpConnection::peerEnded() noexcept {
+[[gnu::noinline]] void TcpConnection::receivedNothing(ssize_t got) noexcept {
+  if (got == 0)
+    endOfData();
+  else if (!isTransient(errno))
+    close(Failure(ConnectionLost::fromErrno(errno)));
+}
+
+/// What comes after loseConnection() is of no interest; but it must be read, or the system would answer our close with
+/// a reset, which takes from the peer what is still on its way to it.
+void TcpConnection::discard() noexcept {
+  if (!hearsMore() && is(peerEnded)) batch().due(*this);
+}
+
+/// Reads and forgets. @return whether there was anything; at the end, enters peerEnded
+bool TcpConnection::hearsMore() noexcept {
+  const auto buffer = reactor().readBuffer();
+  const ssize_t got = ::recv(fd_, buffer.data(), buffer.size(), 0);
+  if (got > 0) enter(hasDiscarded);
+  if (got == 0 || (got < 0 && !isTransient(errno))) enter(peerEnded);
+  return got > 0;
+}
+
+void TcpConnection::endOfData() noexcept {
   auto* halfCloseable = dynamic_cast<HalfCloseable*>(protocol_.get());
-  if (!halfCloseable) return close(Failure(ConnectionDone()), false);
-  peerEnded_ = true;
+  if (!halfCloseable) return close(Failure(ConnectionDone()));
+  enter(peerEnded);
   batch().due(*this);  // there is nothing to watch for any more; or both halves have ended now
   run("while calling readConnectionLost", [halfCloseable] { halfCloseable->readConnectionLost(); });
 }
 
 void TcpConnection::pauseProducing() {
-  if (!open_ || !reading_) return;
-  reading_ = false;
+  if (!is(isOpen) || is(isPaused)) return;
+  enter(isPaused);
   batch().due(*this);
 }
 
 void TcpConnection::resumeProducing() {
-  if (!open_ || reading_ || disconnecting_ || doomed_) return;
-  reading_ = true;
+  if (!is(isOpen) || !is(isPaused) || is(isDisconnecting) || is(isDoomed)) return;
+  leave(isPaused);
   batch().due(*this);
 }
 
@@ -134,7 +170,16 @@ void TcpConnection::resumeProducing() {
 
 void TcpConnection::write(std::string_view data) {
   reactorOnlyThread("Transport::write");
-  if (!takesWrites() || data.empty() || overfull()) return;
+  if (!takesWrites() || data.empty()) return;
+  if (!extras_ && batch().append(*this, data)) [[likely]]
+    return;
+  writeSlowly(data);
+}
+
+/// A write that is large, or not the only one, or of a connection with extras. Not inlined: that keeps the short way
+/// short.
+[[gnu::noinline]] void TcpConnection::writeSlowly(std::string_view data) {
+  if (overfull()) return;
   put(data);
   if (extras_) written();
 }
@@ -214,6 +259,23 @@ void TcpConnection::sendNow(const std::string_view* pieces, std::size_t count, s
     if (!pieces[next].empty()) keep(pieces[next]);
 }
 
+/// The end of a dispatch in which only this connection wrote: sends that. Runs no user code.
+void TcpConnection::sendOnly(std::string_view data) noexcept {
+  ssize_t sent = 0;
+  if (!keepsOutput()) [[likely]] {
+    sent = sendPiece(fd_, data);
+    if (sent == static_cast<ssize_t>(data.size())) [[likely]]
+      return;
+  }
+  sentPartly(data, sent);
+}
+
+[[gnu::noinline]] void TcpConnection::sentPartly(std::string_view data, ssize_t sent) noexcept {
+  if (sent < 0 && !isTransient(errno)) return sendFailed(errno);
+  if (sent > 0) data.remove_prefix(static_cast<std::size_t>(sent));
+  keep(data);
+}
+
 /// The end of the dispatch: sends the pieces that are pending. Runs no user code.
 void TcpConnection::sendPending() noexcept {
   iovec vectors[maxPieces];
@@ -242,7 +304,7 @@ void TcpConnection::sendPending() noexcept {
 
 /// Queues behind what the system did not take.
 void TcpConnection::keep(std::string_view data) {
-  if (doomed_) return;
+  if (is(isDoomed)) return;
   extras().output.append(data);
   batch().due(*this);  // to watch for room
 }
@@ -252,7 +314,7 @@ void TcpConnection::sendKept() noexcept {
   const std::size_t count = extras_->output.front(vectors, maxPieces);
   const ssize_t sent = sendPieces(fd_, vectors, count);
   if (sent < 0) {
-    if (!isTransient(errno)) close(Failure(ConnectionLost::fromErrno(errno)), false);
+    if (!isTransient(errno)) close(Failure(ConnectionLost::fromErrno(errno)));
     return;
   }
   extras_->output.consume(static_cast<std::size_t>(sent));
@@ -266,7 +328,7 @@ void TcpConnection::sendFailed(int error) noexcept {
 }
 
 std::size_t TcpConnection::writeBufferSize() const noexcept {
-  if (!open_) return 0;
+  if (!is(isOpen)) return 0;
   return batch().pending(*this) + (extras_ ? extras_->output.size() : 0);
 }
 
@@ -282,9 +344,9 @@ void TcpConnection::setMaxWriteBuffer(std::size_t bytes) {
 
 Deferred<void> TcpConnection::drained() {
   Deferred<void> done;
-  if (!open_) {
+  if (!is(isOpen)) {
     done.errback(Failure(ConnectionLost()));
-  } else if (!hasOutput() && !doomed_) {
+  } else if (!hasOutput() && !is(isDoomed)) {
     done.callback();
   } else {
     extras().waiters.push_back(done.promise());
@@ -297,7 +359,7 @@ Deferred<void> TcpConnection::drained() {
 void TcpConnection::outputGone() noexcept {
   batch().due(*this);
   fireDrained();
-  if (open_ && !doomed_ && !hasOutput()) askPull();
+  if (is(isOpen) && !is(isDoomed) && !hasOutput()) askPull();
 }
 
 void TcpConnection::fireDrained() noexcept {
@@ -311,7 +373,7 @@ void TcpConnection::fireDrained() noexcept {
 
 void TcpConnection::registerProducer(std::shared_ptr<PushProducer> producer) {
   if (!producer) throw std::invalid_argument("registerProducer needs a producer, and got a null pointer");
-  if (!open_) return producer->stopProducing();
+  if (!is(isOpen)) return producer->stopProducing();
   if (hasProducer()) throw std::logic_error("registerProducer: there is a producer already; unregister it first");
   extras().push = std::move(producer);
   extras().pushPaused = false;
@@ -320,7 +382,7 @@ void TcpConnection::registerProducer(std::shared_ptr<PushProducer> producer) {
 
 void TcpConnection::registerProducer(std::shared_ptr<PullProducer> producer) {
   if (!producer) throw std::invalid_argument("registerProducer needs a producer, and got a null pointer");
-  if (!open_) return producer->stopProducing();
+  if (!is(isOpen)) return producer->stopProducing();
   if (hasProducer()) throw std::logic_error("registerProducer: there is a producer already; unregister it first");
   extras().pull = std::move(producer);
   extras().pullAsked = false;
@@ -334,7 +396,7 @@ void TcpConnection::unregisterProducer() {
   const auto pull = std::move(extras_->pull);
   extras_->push = nullptr;
   extras_->pull = nullptr;
-  if (open_) batch().due(*this);
+  if (is(isOpen)) batch().due(*this);
 }
 
 void TcpConnection::pauseIfFull() noexcept {
@@ -364,27 +426,27 @@ void TcpConnection::askPull() noexcept {
 
 void TcpConnection::loseConnection() {
   reactorOnlyThread("Transport::loseConnection");
-  if (!open_ || disconnecting_ || doomed_) return;
-  disconnecting_ = true;
-  if (writeClosed_) return close(Failure(ConnectionDone()), false);  // C15
+  if (!is(isOpen) || is(isDisconnecting) || is(isDoomed)) return;
+  enter(isDisconnecting);
+  if (is(writeClosed)) return close(Failure(ConnectionDone()));  // C15
   batch().due(*this);
 }
 
 void TcpConnection::loseWriteConnection() {
-  if (!open_ || writeClosing_ || disconnecting_ || doomed_) return;
-  writeClosing_ = true;
+  if (!is(isOpen) || is(writeClosing) || is(isDisconnecting) || is(isDoomed)) return;
+  enter(writeClosing);
   batch().due(*this);
 }
 
 void TcpConnection::abortConnection() {
   reactorOnlyThread("Transport::abortConnection");
-  if (!open_ || doomed_) return;
+  if (!is(isOpen) || is(isDoomed)) return;
   doom(std::nullopt);
 }
 
 void TcpConnection::doom(std::optional<Failure> fate) noexcept {
-  if (doomed_) return;
-  doomed_ = true;
+  if (is(isDoomed)) return;
+  enter(isDoomed);
   batch().drop(*this);
   if (fate) extras().fate = std::move(fate);
   if (extras_) extras_->output.clear();
@@ -393,10 +455,9 @@ void TcpConnection::doom(std::optional<Failure> fate) noexcept {
 
 void TcpConnection::setGracefulLimit(Duration limit) {
   extras().graceful = limit;
-  if (open_ && disconnecting_ && extras_->gracefulCall.active()) {
-    extras_->gracefulCall.cancel();
-    batch().due(*this);
-  }
+  if (!is(isOpen) || !is(isDisconnecting)) return;
+  if (extras_->gracefulCall.active()) extras_->gracefulCall.cancel();
+  batch().due(*this);
 }
 
 void TcpConnection::startGraceful() {
@@ -407,7 +468,7 @@ void TcpConnection::startGraceful() {
 }
 
 void TcpConnection::gracefulOver() {
-  if (!open_ || doomed_) return;
+  if (!is(isOpen) || is(isDoomed)) return;
   if (extras_->moved) return startGraceful();
   const auto seconds = std::chrono::duration_cast<std::chrono::milliseconds>(extras_->graceful).count();
   doom(Failure(ConnectionAborted("Connection was aborted: loseConnection() made no progress for " +
@@ -418,25 +479,30 @@ void TcpConnection::gracefulOver() {
 
 /// The end of the dispatch: closes what is to be closed, and tells the poller what to watch. May run user code.
 void TcpConnection::settle() noexcept {
-  if (!open_) return;
-  if (doomed_) {
-    const bool byUser = !extras_ || !extras_->fate;
-    const bool reset = byUser || extras_->fate->check<ConnectionAborted>();
-    return close(byUser ? Failure(ConnectionAborted()) : *extras_->fate, reset);
+  if (!is(isOpen)) return;
+  if (is(isDoomed)) {
+    if (!extras_ || !extras_->fate) return close(Failure(ConnectionAborted()), End::reset);
+    return close(*extras_->fate, extras_->fate->check<ConnectionAborted>() ? End::reset : End::orderly);
   }
+  // Those who were settled before us in this round may have written to us.
+  if (batch().isPending(*this)) sendPending();
+  if (is(isDoomed)) return;  // and is due again
   const bool flushed = !hasOutput() && !hasProducer() && !(extras_ && !extras_->waiters.empty());
-  if (disconnecting_) {
-    if (flushed) return close(Failure(ConnectionDone()), false);
+  if (is(isDisconnecting)) {
+    if (flushed) {
+      if (!is(peerEnded) && (hearsMore() || is(hasDiscarded)) && !is(peerEnded)) linger();
+      return close(Failure(ConnectionDone()));
+    }
     startGraceful();
-  } else if (flushed && writeClosing_ && !writeClosed_) {
-    writeClosed_ = true;
+  } else if (flushed && is(writeClosing) && !is(writeClosed)) {
+    enter(writeClosed);
     ::shutdown(fd_, SHUT_WR);
     if (auto* halfCloseable = dynamic_cast<HalfCloseable*>(protocol_.get())) {
       if (!run("while calling writeConnectionLost", [halfCloseable] { halfCloseable->writeConnectionLost(); })) return;
-      if (!open_) return;
+      if (!is(isOpen)) return;
     }
   }
-  if (peerEnded_ && writeClosed_) return close(Failure(ConnectionDone()), false);  // C25
+  if (is(peerEnded) && is(writeClosed)) return close(Failure(ConnectionDone()));  // C25
   watch();
 }
 
@@ -446,21 +512,22 @@ bool TcpConnection::wantsWritable() const noexcept {
 }
 
 void TcpConnection::watch() noexcept {
-  const bool reads = reading_ && !peerEnded_ && !disconnecting_;
+  const bool reads = (!is(isPaused) || is(isDisconnecting)) && !is(peerEnded);
   const auto wanted = static_cast<std::uint8_t>((reads ? pollRead : 0U) | (wantsWritable() ? pollWrite : 0U));
   if (wanted == interest_) return;
   try {
     reactor().poller().change(handle_, wanted);
     interest_ = wanted;
   } catch (...) {
-    close(Failure(), false);
+    close(Failure());
   }
 }
 
 /// Our shutdown, or the end of the reactor.
 void TcpConnection::disconnect(const Failure& reason) noexcept {
-  if (!doomed_) sendPending();
-  close(reason, false);
+  if (!is(isOpen)) return endSocket();
+  if (!is(isDoomed)) sendPending();
+  close(reason);
 }
 
 /// Runs user code; if it throws, the connection closes with that. @return whether it threw nothing
@@ -479,22 +546,20 @@ bool TcpConnection::run(std::string_view context, F&& f) noexcept {
 void TcpConnection::userFailed(std::string_view context) noexcept {
   Failure failure;
   reactor().report(context, failure);
-  if (!open_ || doomed_) return;
+  if (!is(isOpen) || is(isDoomed)) return;
   sendPending();
   doom(std::move(failure));
 }
 
-void TcpConnection::close(Failure reason, bool reset) noexcept {
-  if (!open_) return;
-  open_ = false;
+void TcpConnection::close(Failure reason, End end) noexcept {
+  if (!is(isOpen)) return;
+  leave(isOpen);
   batch().drop(*this);
-  reactor().poller().remove(handle_);
-  if (reset) resetOnClose(fd_);
-  ::close(std::exchange(fd_, -1));
-  reactor().disown(*this);
+  if (end == End::reset) resetOnClose(fd_);
+  if (!is(isLingering)) endSocket();
   if (extras_) {
     extras_->output.clear();
-    if (extras_->gracefulCall.active()) extras_->gracefulCall.cancel();
+    if (!is(isLingering) && extras_->gracefulCall.active()) extras_->gracefulCall.cancel();
     const auto push = std::move(extras_->push);
     const auto pull = std::move(extras_->pull);
     Producer* producer = push ? static_cast<Producer*>(push.get()) : pull.get();
@@ -505,6 +570,29 @@ void TcpConnection::close(Failure reason, bool reset) noexcept {
     for (const auto& waiter : std::exchange(extras_->waiters, {}))
       if (!waiter.called()) reactor().guarded("while calling drained() off", [&] { waiter.errback(reason); });
   reactor().guarded("while calling clientConnectionLost", [&] { origin_->connectionEnded(reason); });
+  // A lingering socket does not keep the protocol; but one of its functions may be on the stack.
+  if (is(isLingering)) batch().keepAlive(std::move(protocol_));
+}
+
+/// The peer is still talking. Our half is closed, and the protocol is told that the connection is done; but the socket
+/// stays for a while, and what comes is forgotten, until the peer has read our last bytes and closes as well.
+void TcpConnection::linger() {
+  enter(isLingering);
+  ::shutdown(fd_, SHUT_WR);
+  Extras& extra = extras();
+  if (extra.gracefulCall.active()) extra.gracefulCall.cancel();
+  extra.gracefulCall = reactor().callLater(lingerTime, [self = Ref<TcpConnection>(this)] { self->endSocket(); });
+  leave(isPaused);
+  watch();
+}
+
+/// The socket goes, and with it the reactor's hold on us.
+void TcpConnection::endSocket() noexcept {
+  if (fd_ < 0) return;
+  if (is(isLingering) && extras_->gracefulCall.active()) extras_->gracefulCall.cancel();
+  reactor().poller().remove(handle_);
+  ::close(std::exchange(fd_, -1));
+  reactor().disown(*this);
   batch().release(this);
 }
 

@@ -56,8 +56,8 @@ class TcpConnection final : public Transport, private PollTarget, private Owned 
   void setGracefulLimit(Duration limit) override;
   void loseWriteConnection() override;
   void abortConnection() override;
-  bool connected() const noexcept override { return open_; }
-  bool disconnecting() const noexcept override { return !open_ || disconnecting_ || doomed_; }
+  bool connected() const noexcept override { return is(isOpen); }
+  bool disconnecting() const noexcept override { return (state_ & (isOpen | isDisconnecting | isDoomed)) != isOpen; }
   void pauseProducing() override;
   void resumeProducing() override;
   Address getHost() const override;
@@ -69,6 +69,22 @@ class TcpConnection final : public Transport, private PollTarget, private Owned 
 
  private:
   friend class WriteBatch;
+
+  /// Where the connection is; see tcp_connection.cpp. Bits, so that several can be asked for at once.
+  enum State : std::uint16_t {
+    isOpen = 1,            // until close()
+    isPaused = 2,          // the user has paused us
+    peerEnded = 4,         // there is no more to read, and the protocol goes on
+    writeClosing = 8,      // loseWriteConnection() was called
+    writeClosed = 16,      // our half is closed
+    isDisconnecting = 32,  // loseConnection() was called
+    isDoomed = 64,         // closes at the end of the dispatch, whatever is unsent
+    isLingering = 128,     // closed for the protocol; the socket still waits for the peer's end
+    hasDiscarded = 256,    // the peer went on talking after loseConnection()
+  };
+  bool is(unsigned states) const noexcept { return (state_ & states) != 0; }
+  void enter(State state) noexcept { state_ = static_cast<std::uint16_t>(state_ | state); }
+  void leave(State state) noexcept { state_ = static_cast<std::uint16_t>(state_ & ~state); }
 
   /// What an idle connection does not have.
   struct Extras {
@@ -96,25 +112,31 @@ class TcpConnection final : public Transport, private PollTarget, private Owned 
   bool keepsOutput() const noexcept { return extras_ && !extras_->output.empty(); }
   void keep(std::string_view data);
   void sendPending() noexcept;
+  void sendOnly(std::string_view data) noexcept;
   void settle() noexcept;
   void letGo() noexcept;
 
   void reactorOnlyThread(const char* what) const {
-    if (open_) reactor().checkThread(what);
+    if (origin_) reactor().checkThread(what);
   }
-  bool takesWrites() const noexcept { return open_ && !writeClosed_ && !doomed_; }
+  bool takesWrites() const noexcept { return (state_ & (isOpen | writeClosed | isDoomed)) == isOpen; }
   bool hasProducer() const noexcept { return extras_ && (extras_->push || extras_->pull); }
-  bool hasOutput() const noexcept { return firstPiece_ != WriteBatch::none || keepsOutput(); }
+  bool hasOutput() const noexcept { return keepsOutput() || batch().isPending(*this); }
   bool wantsWritable() const noexcept;
   Extras& extras();
   WriteBatch& batch() const noexcept { return reactor().writeBatch(); }
   ReactorBase& reactor() const noexcept { return origin_->reactor; }
 
   bool overfull() noexcept;
+  void writeSlowly(std::string_view data);
   void put(std::string_view data);
   void written() noexcept;
+  void readyOtherwise(unsigned events) noexcept;
   void receive() noexcept;
-  void peerEnded() noexcept;
+  void receivedNothing(ssize_t got) noexcept;
+  void sentPartly(std::string_view data, ssize_t sent) noexcept;
+  void discard() noexcept;
+  void endOfData() noexcept;
   void sendKept() noexcept;
   void sendNow(const std::string_view* pieces, std::size_t count, std::size_t bytes);
   void sendFailed(int error) noexcept;
@@ -130,7 +152,11 @@ class TcpConnection final : public Transport, private PollTarget, private Owned 
   void userFailed(std::string_view context) noexcept;
   template <class F>
   bool run(std::string_view context, F&& f) noexcept;
-  void close(Failure reason, bool reset) noexcept;
+  enum class End { orderly, reset };
+  void close(Failure reason, End end = End::orderly) noexcept;
+  bool hearsMore() noexcept;
+  void linger();
+  void endSocket() noexcept;
 
   Ref<ConnectionOrigin> origin_;
   std::shared_ptr<Protocol> protocol_;
@@ -140,15 +166,9 @@ class TcpConnection final : public Transport, private PollTarget, private Owned 
   std::int32_t firstPiece_ = WriteBatch::none;
   std::array<std::uint8_t, 4> peerBytes_{};  // IPv4; an IPv6 peer is in the extras
   std::uint16_t peerPort_ = 0;
-  std::uint8_t interest_ = 0;       // what the poller watches now
-  bool open_ : 1 = true;            // until close()
-  bool reading_ : 1 = true;         // the user has not paused us
-  bool peerEnded_ : 1 = false;      // no more to read, and the protocol goes on
-  bool writeClosing_ : 1 = false;   // loseWriteConnection() was called
-  bool writeClosed_ : 1 = false;    // our half is closed
-  bool disconnecting_ : 1 = false;  // loseConnection() was called
-  bool doomed_ : 1 = false;         // closes at the end of the dispatch, whatever is unsent
-  bool isDue_ : 1 = false;          // in the batch's list
+  std::uint8_t interest_ = 0;     // what the poller watches now
+  bool isDue_ = false;            // in the batch's list
+  std::uint16_t state_ = isOpen;  // of the states above
 };
 
 }  // namespace bight::detail

@@ -5,8 +5,9 @@
 // buffer per connection.
 //
 // So a small write is copied into one buffer that all connections of the reactor share. A connection has a chain of
-// pieces there. Usually the chain is one piece long, because the piece grows in place while nobody else writes in
-// between. When the dispatch ends, `flush` walks over the pieces once and sends each connection's chain with one call.
+// pieces there. Usually all of them are one piece, because a piece grows in place while nobody else writes; if nobody
+// else writes at all, no list of pieces is made. When the dispatch ends, `flush` walks over the pieces once and sends
+// each connection's chain with one call.
 //
 //   bytes_   | A: "HTTP/1.1 200…" | B: "hello" | A: "more" |                  |
 //   pieces_    [0] A, next 2         [1] B        [2] A
@@ -24,8 +25,6 @@
 
 #include <sys/uio.h>
 
-#include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "tcp_connection.hpp"
@@ -39,28 +38,41 @@ WriteBatch::~WriteBatch() {
 }
 
 void WriteBatch::add(TcpConnection& connection, std::string_view data) {
-  if (used_ + data.size() > capacity) sendAll();
+  if (data.size() > capacity - used_) sendAll();
   // Sending may have shown that the peer is slow: then the bytes have to queue behind what is kept.
   if (connection.keepsOutput()) return connection.keep(data);
+  if (writer_ != &connection) endWriter();
+  append(connection, data);
+}
+
+/// The piece that grew is complete: it joins its connection's chain.
+void WriteBatch::endWriter() {
+  if (!writer_) return;
+  TcpConnection& connection = *writer_;
   const auto here = static_cast<std::int32_t>(pieces_.size());
-  const std::int32_t first = connection.firstPiece_;
-  if (first == none) {
-    pieces_.push_back(
-        {&connection, static_cast<std::uint32_t>(used_), static_cast<std::uint32_t>(data.size()), none, here});
+  pieces_.push_back(
+      {&connection, static_cast<std::uint32_t>(begin_), static_cast<std::uint32_t>(used_ - begin_), none, here});
+  writer_ = nullptr;
+  more_ = true;
+  if (connection.firstPiece_ == none) {
     connection.firstPiece_ = here;
-  } else if (const std::int32_t last = pieces_[static_cast<std::size_t>(first)].last; last == here - 1) {
-    pieces_.back().length += static_cast<std::uint32_t>(data.size());
   } else {
-    pieces_.push_back(
-        {&connection, static_cast<std::uint32_t>(used_), static_cast<std::uint32_t>(data.size()), none, none});
-    pieces_[static_cast<std::size_t>(last)].next = here;
-    pieces_[static_cast<std::size_t>(first)].last = here;
+    Piece& first = pieces_[static_cast<std::size_t>(connection.firstPiece_)];
+    pieces_[static_cast<std::size_t>(first.last)].next = here;
+    first.last = here;
   }
-  std::memcpy(bytes_.get() + used_, data.data(), data.size());
-  used_ += data.size();
 }
 
 std::size_t WriteBatch::take(TcpConnection& connection, iovec* pieces, std::size_t count) noexcept {
+  if (writer_ == &connection) {
+    if (connection.firstPiece_ == none) {
+      pieces->iov_base = bytes_.get() + begin_;
+      pieces->iov_len = used_ - begin_;
+      writer_ = nullptr;
+      return 1;
+    }
+    endWriter();
+  }
   std::size_t taken = 0;
   std::int32_t at = connection.firstPiece_;
   if (at == none) return 0;
@@ -78,14 +90,19 @@ std::size_t WriteBatch::take(TcpConnection& connection, iovec* pieces, std::size
   return taken;
 }
 
+bool WriteBatch::isPending(const TcpConnection& connection) const noexcept {
+  return writer_ == &connection || connection.firstPiece_ != none;
+}
+
 std::size_t WriteBatch::pending(const TcpConnection& connection) const noexcept {
-  std::size_t bytes = 0;
+  std::size_t bytes = writer_ == &connection ? used_ - begin_ : 0;
   for (auto at = connection.firstPiece_; at != none; at = pieces_[static_cast<std::size_t>(at)].next)
     bytes += pieces_[static_cast<std::size_t>(at)].length;
   return bytes;
 }
 
 void WriteBatch::drop(TcpConnection& connection) noexcept {
+  if (writer_ == &connection) writer_ = nullptr;
   for (auto at = std::exchange(connection.firstPiece_, none); at != none;
        at = pieces_[static_cast<std::size_t>(at)].next)
     pieces_[static_cast<std::size_t>(at)].connection = nullptr;
@@ -95,13 +112,32 @@ void WriteBatch::due(TcpConnection& connection) {
   if (connection.isDue_) return;
   due_.push_back(&connection);
   connection.isDue_ = true;
+  more_ = true;
 }
 
 void WriteBatch::release(TcpConnection* connection) {
   released_.push_back(connection);
+  more_ = true;
+}
+
+void WriteBatch::keepAlive(std::shared_ptr<Protocol> protocol) {
+  protocols_.push_back(std::move(protocol));
+  more_ = true;
+}
+
+/// The usual end of a dispatch: one connection wrote.
+void WriteBatch::sendWriter() noexcept {
+  TcpConnection& only = *std::exchange(writer_, nullptr);
+  only.sendOnly({bytes_.get() + begin_, std::exchange(used_, 0) - begin_});
 }
 
 void WriteBatch::sendAll() noexcept {
+  if (pieces_.empty()) {
+    if (writer_) sendWriter();
+    used_ = 0;
+    return;
+  }
+  endWriter();
   // Sending adds no pieces, so the vector stands still.
   for (const Piece& piece : pieces_)
     if (piece.connection) piece.connection->sendPending();
@@ -109,9 +145,10 @@ void WriteBatch::sendAll() noexcept {
   used_ = 0;
 }
 
-void WriteBatch::flush() noexcept {
+void WriteBatch::finish() noexcept {
   if (std::exchange(flushing_, true)) return;
-  while (!empty()) {
+  do {
+    more_ = false;
     sendAll();
     // Settling one connection may make others due, or write to them; those are appended, or sent by the next round.
     for (std::size_t i = 0; i < due_.size(); ++i) {
@@ -119,11 +156,12 @@ void WriteBatch::flush() noexcept {
       due_[i]->settle();
     }
     due_.clear();
-    if (!pieces_.empty()) continue;
+    if (writer_ || !pieces_.empty()) continue;
     // Their protocols die here, and what those do in their destructors may be anything.
     for (std::size_t i = 0; i < released_.size(); ++i) released_[i]->letGo();
     released_.clear();
-  }
+    const auto protocols = std::exchange(protocols_, {});
+  } while (!empty() || !released_.empty() || !protocols_.empty());
   flushing_ = false;
 }
 

@@ -5,11 +5,16 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <string_view>
 #include <vector>
 
 struct iovec;
+
+namespace bight {
+class Protocol;
+}
 
 namespace bight::detail {
 
@@ -34,14 +39,34 @@ class WriteBatch {
   WriteBatch(const WriteBatch&) = delete;
   WriteBatch& operator=(const WriteBatch&) = delete;
 
-  bool empty() const noexcept { return pieces_.empty() && due_.empty() && released_.empty(); }
+  bool empty() const noexcept { return !writer_ && !more_; }
   /// Sends and closes, until there is nothing left to do. Runs user code (`connectionLost`, `drained()` callbacks, …);
   /// never throws. A call from inside that user code does nothing: the outer one goes on.
-  void flush() noexcept;
+  void flush() noexcept {
+    if (!more_ && !flushing_) {
+      if (writer_) sendWriter();
+      if (!more_) [[likely]]
+        return;
+    }
+    finish();
+  }
 
   /// @name For connections
   /// @{
 
+  /// The short way of `add`, for a connection that keeps no output, while nobody else writes. @return false if it is
+  /// the long way after all
+  bool append(TcpConnection& connection, std::string_view data) noexcept {
+    if (data.size() > largestPiece || data.size() > capacity - used_) return false;
+    if (writer_ != &connection) {
+      if (writer_) return false;
+      writer_ = &connection;
+      begin_ = used_;
+    }
+    std::memcpy(bytes_.get() + used_, data.data(), data.size());
+    used_ += data.size();
+    return true;
+  }
   /// Copies `data` (at most `largestPiece` bytes) behind what the connection wrote before. May send everything that is
   /// pending, to make room.
   void add(TcpConnection& connection, std::string_view data);
@@ -49,7 +74,8 @@ class WriteBatch {
   /// `add`.
   /// @returns how many pieces; the rest, if there are more than `count`, stays pending
   std::size_t take(TcpConnection& connection, iovec* pieces, std::size_t count) noexcept;
-  /// Bytes that are pending for a connection.
+  /// Whether anything is pending for a connection, and how many bytes.
+  bool isPending(const TcpConnection& connection) const noexcept;
   std::size_t pending(const TcpConnection& connection) const noexcept;
   /// Forgets what is pending for a connection.
   void drop(TcpConnection& connection) noexcept;
@@ -58,6 +84,8 @@ class WriteBatch {
   /// A closed connection gives back the reactor's count of it: at the end of the flush, so that whoever is on the stack
   /// still finds it.
   void release(TcpConnection* connection);
+  /// Keeps a protocol as long, for the same reason.
+  void keepAlive(std::shared_ptr<Protocol> protocol);
 
   /// @}
 
@@ -70,14 +98,22 @@ class WriteBatch {
     std::int32_t last;  // in the first piece of a connection: its last one
   };
 
+  void endWriter();
+  void sendWriter() noexcept;
   void sendAll() noexcept;
+  void finish() noexcept;
 
-  std::unique_ptr<char[]> bytes_;
+  // The piece that grows: who writes, and where it began. It enters pieces_ only when somebody else writes.
+  TcpConnection* writer_ = nullptr;
+  std::size_t begin_ = 0;
   std::size_t used_ = 0;
+  std::unique_ptr<char[]> bytes_;
+  bool more_ = false;  // there may be more to do than to send what writer_ wrote
+  bool flushing_ = false;
   std::vector<Piece> pieces_;
   std::vector<TcpConnection*> due_;
   std::vector<TcpConnection*> released_;
-  bool flushing_ = false;
+  std::vector<std::shared_ptr<Protocol>> protocols_;  // let go of with released_
 };
 
 }  // namespace bight::detail

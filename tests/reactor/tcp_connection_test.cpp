@@ -79,6 +79,21 @@ BOOST_DATA_TEST_CASE(lose_connection_flushes_and_later_writes_still_go, reactors
   BOOST_TEST(pair.server->data().ends_with("AFTER"));
 }
 
+// C15: what the peer says meanwhile is dropped, and does not cost it our last bytes, as a reset would.
+BOOST_DATA_TEST_CASE(a_peer_that_is_still_talking_gets_everything, reactors(), backend) {
+  Pair<> pair(backend);
+  auto& transport = pair.client->transport();
+  pair.server->transport().write("is not read any more");
+  transport.write(std::string(4'000'000, 'x'));
+  transport.loseConnection();
+  pair.server->onData = [](Probe& p, std::string_view) { p.transport().write("nor this"); };
+  pair.spinUntilClosed();
+  BOOST_TEST(pair.server->data().size() == 4'000'000);
+  BOOST_TEST(pair.client->data() == "");
+  BOOST_TEST(is<ConnectionDone>(pair.client->closedReason()));
+  BOOST_TEST(is<ConnectionDone>(pair.server->closedReason()));
+}
+
 // C18: never inside the call, also not inside dataReceived; the peer sees a reset.
 BOOST_DATA_TEST_CASE(abort_is_not_re_entrant_and_resets, reactors(), backend) {
   bool lostInside = false;
