@@ -23,7 +23,11 @@ int serve(const std::string& reactorName, const chat::Settings& settings) {
   const auto reactor = bight::makeReactor(reactorName);
   chat::Server server(*reactor, settings);
   reactor->addSystemEventTrigger(bight::Phase::before, "shutdown", [&] { return server.stop(); });
-  reactor->callWhenRunning([&] { std::cout << server.url() << std::endl; });
+  reactor->callWhenRunning([&] {
+    std::cout << server.url() << '\n';
+    if (settings.linePort) std::cout << "for terminals: " << server.ports().back()->getHost().toString() << '\n';
+    std::cout << std::flush;
+  });
   reactor->run();
   return 0;
 }

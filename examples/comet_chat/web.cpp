@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -42,11 +43,8 @@ Cursor cursorIn(const http::Form& query) {
 bight::Duration patienceIn(const http::Form& query) {
   const auto text = query.get("timeout");
   if (!text) return longestWait;
-  constexpr const char* complaint = "\"timeout\" is to be a number of seconds, 0 or more.";
-  const auto seconds = numberIn<double>(*text, complaint);
-  if (!(seconds >= 0)) throw http::StatusError(400, complaint);
-  const std::chrono::duration<double> asked(std::min(seconds, 3600.0));
-  return std::min(std::chrono::duration_cast<bight::Duration>(asked), longestWait);
+  const auto seconds = numberIn<std::uint32_t>(*text, "\"timeout\" is to be a number of whole seconds, 0 or more.");
+  return std::min<bight::Duration>(std::chrono::seconds(seconds), longestWait);
 }
 
 std::string userIn(const http::Form& query) {

@@ -106,6 +106,22 @@ for name in ('SIGINT', 'SIGTERM'):
     tap.check(f'after {name} the port is free at once', second == url, second)
     end(again)
 
+chat, url = start('--port', '0', '--lines', '0')
+host, _, port = chat.stdout.readline().strip().removeprefix('for terminals: ').rpartition(':')
+with socket.create_connection((host, int(port)), PATIENCE) as terminal, terminal.makefile('rw', encoding='utf-8', newline='\n') as lines:
+    talk = [lines.readline()]
+    for line in ('Ada', 'Hello from a terminal'):
+        lines.write(line + '\n')
+    lines.flush()
+    heard = ask(f'{url}wait?since=0')['messages'][0]
+    ask(f'{url}put', user='Grace', text='Hello back')
+    talk += [lines.readline()]
+    while not talk[-1].startswith(('Grace', '!')):
+        talk += [lines.readline()]
+tap.check('people at a terminal and people on the web talk to each other',
+          (heard['user'], heard['text']) == ('Ada', 'Hello from a terminal') and talk[-1] == 'Grace: Hello back\n', f'{heard} {talk}')
+end(chat)
+
 chat, url = start('--port', '0', '--host', '::1') if socket.has_ipv6 else (None, '')
 if url:
     tap.check('it serves IPv6 and prints an address that a browser takes', url.startswith('http://[::1]:') and ask(f'{url}who')['count'] == 0)
