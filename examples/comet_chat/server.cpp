@@ -30,6 +30,7 @@ std::string Server::url() const {
 // region: stop
 bight::Deferred<void> Server::stop() {
   std::vector<bight::Deferred<void>> closed;
+  closed.reserve(ports_.size());
   for (const auto& port : ports_) closed.push_back(port->stopListening());
   room_.close();
   return bight::gatherResults(std::move(closed));
