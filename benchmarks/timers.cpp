@@ -1,4 +1,5 @@
-// What a timer costs in a real reactor: nanoseconds of CPU for each operation, and bytes for each timer that waits. Rows: `case TAB value`.
+// What a timer costs in a real reactor: nanoseconds of CPU for each operation, and bytes for each timer that waits.
+// Rows: `case TAB value`.
 //
 //   schedule  a million timers, 10 to 60 s ahead
 //   cancel    all of them taken back

@@ -1,5 +1,6 @@
-// Tasks that may step stand in one list, in which `next_` is where the round goes on; paused ones (by the user, or because they wait for a Deferred)
-// stand in another, so that they can be ended when the Cooperator stops. `place_` is a task's place in whichever list it is in.
+// Tasks that may step stand in one list, in which `next_` is where the round goes on; paused ones (by the user, or
+// because they wait for a Deferred) stand in another, so that they can be ended when the Cooperator stops. `place_` is
+// a task's place in whichever list it is in.
 #include <bight/cooperator.hpp>
 
 #include <chrono>

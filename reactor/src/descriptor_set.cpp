@@ -3,11 +3,14 @@
 // -1), and must come out all the same.
 #include "descriptor_set.hpp"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <stdexcept>
 #include <string>
 #include <utility>
 
+#include <bight/connection_errors.hpp>
 #include <bight/log.hpp>
 
 namespace bight {
@@ -130,6 +133,19 @@ void DescriptorSet::disconnect(const std::shared_ptr<Selectable>& selectable, co
     kept->connectionLost(reason);
   } catch (...) {
     Logger("bight.reactor").failure("Unhandled Error in connectionLost of " + kept->logPrefix(), Failure());
+  }
+}
+
+void DescriptorSet::preen() noexcept {
+  std::vector<std::shared_ptr<Entry>> gone;
+  for (const auto& [fd, entry] : entries_) {
+    if (::fcntl(fd, F_GETFD) < 0) gone.push_back(entry);
+  }
+  for (const auto& entry : gone) {
+    const Failure reason(ConnectionLost("the descriptor was closed while the reactor watched it; remove it before"));
+    for (Role role : {&Entry::reader, &Entry::writer}) {
+      if (const std::shared_ptr<Selectable> selectable = (*entry).*role) disconnect(selectable, reason);
+    }
   }
 }
 

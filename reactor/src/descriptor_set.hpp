@@ -25,6 +25,9 @@ class DescriptorSet {
   void removeReader(const std::shared_ptr<Selectable>& reader) noexcept;
   void removeWriter(const std::shared_ptr<Selectable>& writer) noexcept;
   std::vector<std::shared_ptr<Selectable>> removeAll();
+  /// Takes out whoever closed a descriptor without removing it first, and tells them: some pollers cannot wait any more
+  /// with such a one in their set (B29).
+  void preen() noexcept;
   std::vector<std::shared_ptr<Selectable>> readers() const;
   std::vector<std::shared_ptr<Selectable>> writers() const;
 

@@ -81,8 +81,8 @@ struct BaseFree {
   void operator()(event_base* base) const noexcept { event_base_free(base); }
 };
 
-/// All methods of this libevent. Asked once: `event_get_supported_methods` gives out a static array that the next call frees, also that of another
-/// thread.
+/// All methods of this libevent. Asked once: `event_get_supported_methods` gives out a static array that the next call
+/// frees, also that of another thread.
 const std::vector<std::string>& supportedMethods() {
   static const std::vector<std::string> all = [] {
     std::vector<std::string> names;

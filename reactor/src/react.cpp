@@ -18,7 +18,8 @@ const char* SystemExit::what() const noexcept {
 namespace detail {
 namespace {
 
-/// What outlives a program's run: its Deferred may fire when the reactor is destroyed, long after the exit status is known.
+/// What outlives a program's run: its Deferred may fire when the reactor is destroyed, long after the exit status is
+/// known.
 struct Program {
   int code = 0;
   bool ending = false;  // the reactor shuts down, or has done so

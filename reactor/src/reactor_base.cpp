@@ -4,8 +4,7 @@
 //   │   timers whose time has come; the clock is read once; new ones wait for the next turn
 //   │   the shutdown, if stop() was called
 //   │   what was written leaves
-//   └── wait for descriptors until the next timer, and dispatch what is ready: at the end of each, what was written
-//   leaves
+//   └── wait for descriptors until the next timer; dispatch what is ready; after each, what was written leaves
 //
 // The clock is read only if there are timers; the poller is given a moment, not a span, and so needs no clock either.
 //
@@ -233,7 +232,8 @@ void ReactorBase::turn(Duration until) {
 }
 
 void ReactorBase::pollOnce(Duration until) {
-  // All events of one wait are timed together: the clock is read when the first is dispatched and when the last has been.
+  // All events of one wait are timed together: the clock is read when the first is dispatched and when the last has
+  // been.
   dispatchBegan_ = Duration::zero();
   if (slowLimit_ != Duration::zero()) {
     poller_->setBeforeNext([](void* self) noexcept { static_cast<ReactorBase*>(self)->dispatchBegan_ = coarseNow(); });
@@ -250,6 +250,7 @@ void ReactorBase::pollOnce(Duration until) {
 
 void ReactorBase::pollFailed() noexcept {
   report("Unexpected error in main loop.", Failure());
+  descriptors_.preen();
   // A poller that cannot wait any more would have us spin.
   if (++pollErrors_ < 100) return;
   reactorLog().critical("the reactor cannot wait for events any more and ends its loop");

@@ -6,9 +6,9 @@
 // rarely, so it is not worth 8 bytes in each entry. Each node knows its index, so that cancelling removes at once: what
 // the call has captured dies then, and nothing is left to be purged.
 //
-// Nodes come from slabs through a free list, so that a timer costs no allocation after warm-up; each is one cache line. They are counted, not
-// numbered by generation: a handle then still knows, after the call, whether it was made or cancelled, which Twisted's
-// errors tell apart. The pool of nodes outlives the heap if handles do.
+// Nodes come from slabs through a free list, so that a timer costs no allocation after warm-up; each is one cache line.
+// They are counted, not numbered by generation: a handle then still knows, after the call, whether it was made or
+// cancelled, which Twisted's errors tell apart. The pool of nodes outlives the heap if handles do.
 //
 // Rejected: a timing wheel (schedules in 10 ns, but rounds deadlines and cannot keep the order of equal times across
 // its levels); libevent's own timers (1.7 times as slow, and equal deadlines fire in scrambled order).
@@ -96,8 +96,9 @@ TimerHeap::~TimerHeap() {
 
 void TimerHeap::grow() {
   const std::size_t room = room_ == 0 ? 64 : 2 * room_;
-  // Entry 1, the first child, begins a cache line; so entry 0 is the last of the line before. realloc, because it moves the pages of a large array
-  // instead of copying what is in them; how the block lies in its cache lines may have changed then.
+  // Entry 1, the first child, begins a cache line; so entry 0 is the last of the line before. realloc, because it moves
+  // the pages of a large array instead of copying what is in them; how the block lies in its cache lines may have
+  // changed then.
   const std::size_t oldOffset = reinterpret_cast<char*>(entries_) - static_cast<char*>(memory_.get());
   void* memory = std::realloc(memory_.get(), room * sizeof(Entry) + 64);
   if (!memory) throw std::bad_alloc();

@@ -251,6 +251,26 @@ BOOST_DATA_TEST_CASE(what_cannot_be_watched_is_refused_at_once, data::make(backe
   BOOST_TEST(reactor->removeAll().size() == 2);
 }
 
+BOOST_AUTO_TEST_CASE(one_that_closes_its_descriptor_too_early_is_told_and_the_reactor_goes_on) {  // B29
+  LogCapture log;
+  auto reactor = makeReactor("select");
+  const Pair pair;
+  const int fd = ::dup(pair.ends[0]);
+  auto careless = std::make_shared<Watched>(fd);
+  auto other = std::make_shared<Watched>(pair.ends[0]);
+  other->onRead = [&] { take(pair.ends[0]); };
+  reactor->addReader(careless);
+  reactor->addReader(other);
+  ::close(fd);
+  reactor->iterate();
+  BOOST_TEST(careless->lost.size() == 1);
+  BOOST_TEST(reactor->getReaders().size() == 1);
+  pair.say(1, "x");
+  reactor->iterate();
+  BOOST_TEST(other->reads == 1);
+  reactor->removeAll();
+}
+
 BOOST_AUTO_TEST_CASE(select_refuses_a_descriptor_that_it_cannot_hold) {
   rlimit limit{};
   ::getrlimit(RLIMIT_NOFILE, &limit);

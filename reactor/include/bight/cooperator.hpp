@@ -20,7 +20,8 @@ namespace bight {
 
 class Cooperator;
 
-/// A task has come to its end already: what `pause` and `stop` throw then. One of the three below says which end it was.
+/// A task has come to its end already: what `pause` and `stop` throw then. One of the three below says which end it
+/// was.
 class BIGHT_API TaskFinished : public std::logic_error {
  public:
   using std::logic_error::logic_error;
@@ -89,7 +90,8 @@ class BIGHT_API Step {
 /// A task of a Cooperator.
 class BIGHT_API CooperativeTask : public std::enable_shared_from_this<CooperativeTask> {
  public:
-  /// Fires when the work is done; fails with TaskStopped, SchedulerStopped, or what a step threw. May be asked for any number of times.
+  /// Fires when the work is done; fails with TaskStopped, SchedulerStopped, or what a step threw. May be asked for any
+  /// number of times.
   Deferred<void> whenDone();
 
   /// Makes no more steps until `resume()` has been called as often. @throws TaskFinished
@@ -118,8 +120,9 @@ class BIGHT_API CooperativeTask : public std::enable_shared_from_this<Cooperativ
   std::list<std::shared_ptr<CooperativeTask>>::iterator place_;  // in one of the Cooperator's lists, until the end
 };
 
-/// Runs tasks in turns: one step of each, round and round, until a slice of 10 ms is over; the next slice follows in the next turn of the loop.
-/// Several tasks that take their work from one source limit how much of it is under way at once. Twisted: task.Cooperator.
+/// Runs tasks in turns: one step of each, round and round, until a slice of 10 ms is over; the next slice follows in
+/// the next turn of the loop. Several tasks that take their work from one source limit how much of it is under way at
+/// once. Twisted: task.Cooperator.
 class BIGHT_API Cooperator {
  public:
   /// Asked after each step whether the slice is over. Made anew for each slice.
@@ -132,8 +135,8 @@ class BIGHT_API Cooperator {
   Cooperator(const Cooperator&) = delete;
   Cooperator& operator=(const Cooperator&) = delete;
 
-  /// Adds a task; its first step is made in the next turn. In a Cooperator that was stopped it ends at once with SchedulerStopped. The task lives until its
-  /// end, whether anybody keeps it or not.
+  /// Adds a task; its first step is made in the next turn. In a Cooperator that was stopped it ends at once with
+  /// SchedulerStopped. The task lives until its end, whether anybody keeps it or not.
   std::shared_ptr<CooperativeTask> cooperate(Function<Step()> step);
   /// `cooperate(step)->whenDone()`.
   Deferred<void> coiterate(Function<Step()> step);

@@ -2,10 +2,9 @@
 /// Running and stopping a reactor, and the events of its life.
 ///
 /// ```
-///   run() ─▶ "startup": before ▶ during ▶ after ─▶ turn ▶ turn ▶ turn … ─▶ "shutdown": before ▶ during ▶ after ─▶
-///   run() returns
-///                              running() is true ├───────────────────────────────────────┤
-///                                       stop() ──┘ asks for the shutdown at the end of the running turn's calls
+///   run() ─▶ startup: before ▶ during ▶ after ─▶ turn ▶ turn … ─▶ shutdown: before ▶ during ▶ after ─▶ run() returns
+///                              running() is true ├─────────────────────────────┤
+///                                stop() asks for ┘ the shutdown, at the end of the running turn's calls
 /// ```
 #pragma once
 

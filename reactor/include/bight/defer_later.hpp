@@ -21,8 +21,9 @@ inline Deferred<void> deferLater(ReactorTime& clock, Duration delay) {
   return deferred;
 }
 
-/// Calls `f()` after `delay`; the Deferred fires with what it returns (or with what the Deferred it returns fires with), or fails with what it
-/// throws. Cancelling takes the call back, or, if `f` has returned a Deferred, cancels that. Twisted: task.deferLater.
+/// Calls `f()` after `delay`; the Deferred fires with what it returns (or with what the Deferred it returns fires
+/// with), or fails with what it throws. Cancelling takes the call back, or, if `f` has returned a Deferred, cancels
+/// that. Twisted: task.deferLater.
 template <class F>
 auto deferLater(ReactorTime& clock, Duration delay, F f) {
   return deferLater(clock, delay).addCallback(std::move(f));

@@ -16,7 +16,8 @@
 
 namespace bight {
 
-/// Throw it (or fail with it) in a program run by `react` to end it with an exit status and without a word. Python: SystemExit.
+/// Throw it (or fail with it) in a program run by `react` to end it with an exit status and without a word. Python:
+/// SystemExit.
 class BIGHT_API SystemExit : public std::exception {
  public:
   explicit SystemExit(int code) noexcept : code_(code) {}
@@ -32,7 +33,8 @@ namespace detail {
 BIGHT_API int reactWith(Reactor& reactor, Function<Deferred<void>()> main) noexcept;
 BIGHT_API int reactWithOwnReactor(Function<Deferred<void>(Reactor&)> main) noexcept;
 
-/// Calls a program's function with what it takes of (reactor, argc, argv); the Deferred fires when it is done, at the latest.
+/// Calls a program's function with what it takes of (reactor, argc, argv); the Deferred fires when it is done, at the
+/// latest.
 template <class F>
 Deferred<void> callMain(F& f, Reactor& reactor, int argc, char** argv) {
   const auto call = [&](auto&&... arguments) -> Deferred<void> {
@@ -54,7 +56,8 @@ Deferred<void> callMain(F& f, Reactor& reactor, int argc, char** argv) {
 }
 }  // namespace detail
 
-/// Runs a program: makes a reactor, calls `program`, runs until the Deferred it returned has fired, and returns the exit status for `main`.
+/// Runs a program: makes a reactor, calls `program`, runs until the Deferred it returned has fired, and returns the
+/// exit status for `main`.
 ///
 /// ```cpp
 /// Deferred<void> program(Reactor& reactor, int argc, char** argv) { ... }
@@ -68,8 +71,8 @@ Deferred<void> callMain(F& f, Reactor& reactor, int argc, char** argv) {
 /// | it fails with, or `program` throws, SystemExit | its code |
 /// | BIGHT_REACTOR names no reactor of this system: one line on stderr | 2 |
 ///
-/// `program` takes `(Reactor&)`, `(Reactor&, int, char**)` or `(Reactor&, std::vector<std::string>)`, and is called before the reactor runs.
-/// Twisted: task.react.
+/// `program` takes `(Reactor&)`, `(Reactor&, int, char**)` or `(Reactor&, std::vector<std::string>)`, and is called
+/// before the reactor runs. Twisted: task.react.
 template <class F>
 int react(F program, int argc = 0, char** argv = nullptr) {
   return detail::reactWithOwnReactor(

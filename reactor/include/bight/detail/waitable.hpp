@@ -10,7 +10,8 @@
 
 namespace bight::detail {
 
-/// Calls `f`. If it returned a Deferred of anything: one that fires when that does. Otherwise nothing, and its value is dropped.
+/// Calls `f`. If it returned a Deferred of anything: one that fires when that does. Otherwise nothing, and its value is
+/// dropped.
 template <class F, class... A>
 std::optional<Deferred<void>> callWaitable(F& f, A&&... arguments) {
   using R = std::invoke_result_t<F&, A...>;

@@ -14,7 +14,8 @@
 
 namespace bight::testing {
 
-/// While it lives, every message (of level `debug` and up, whatever the levels were) is kept here, and stderr stays silent. May be used with threads that log.
+/// While it lives, every message (of level `debug` and up, whatever the levels were) is kept here, and stderr stays
+/// silent. May be used with threads that log.
 ///
 /// ```cpp
 /// testing::LogCapture log;
