@@ -9,6 +9,7 @@
 /// | a connection of two protocols | `testing::IOPump` |
 /// | a protocol whose events are of interest | `testing::AccumulatingProtocol` |
 /// | `ReactorTCP` (and time) | `testing::MemoryReactor` |
+/// | the log | `testing::LogCapture` |
 /// | a network that cuts bytes anywhere | `testing::eachFeeding` |
 #pragma once
 
@@ -16,5 +17,6 @@
 #include <bight/testing/clock.hpp>
 #include <bight/testing/feeding.hpp>
 #include <bight/testing/io_pump.hpp>
+#include <bight/testing/log_capture.hpp>
 #include <bight/testing/memory_reactor.hpp>
 #include <bight/testing/string_transport.hpp>
