@@ -300,7 +300,11 @@ void Chain::resumeAbandoned() noexcept {
 }
 
 void Chain::follow(Chain* inner) {
+  // Nobody is left who could fire it. It learns that now, not when its handle goes: what comes of that would meet the
+  // stage that is still running.
+  if (!inner->isCalled() && inner->handles_ == 1 && inner->promises_ == 0) inner->abandon();
   if (inner->ready()) {
+    inner->handOver();
     takeResult(*inner);
     inner->dropHandle();
     return;
@@ -314,6 +318,11 @@ void Chain::follow(Chain* inner) {
     setFailure(Failure(
         std::logic_error("bight: a callback returned the Deferred that it is attached to, or one that waits for it: "
                          "it would wait for itself for ever")));
+    return;
+  }
+  if (inner->references_ == 1) {  // paused, and nobody is left to unpause it
+    inner->dropHandle();
+    setFailure(Failure(AbandonedError()));
     return;
   }
   waitingOn_ = inner;
@@ -346,8 +355,9 @@ void Chain::throwRetyped(const ValueType& wanted, bool atHead) const {
                      typeName(*wanted.type) + ": add the stage to the Deferred that the last addCallback returned");
 }
 
-void Chain::setCanceller(Canceller canceller) {
+void Chain::setCanceller(Canceller canceller, bool isPatient) {
   canceller_ = new Canceller(std::move(canceller));
+  if (isPatient) flags_ |= patient;
 }
 void Chain::dropCanceller() noexcept {
   delete std::exchange(canceller_, nullptr);
@@ -359,7 +369,7 @@ void Chain::cancel() {
   if (target->flags_ & (called | cancelling | coroutine)) return;
   target->addReference();
   if (target->canceller_) {
-    const std::unique_ptr<Canceller> canceller(std::exchange(target->canceller_, nullptr));
+    std::unique_ptr<Canceller> canceller(std::exchange(target->canceller_, nullptr));
     target->flags_ |= cancelling;
     target->addPromise();  // so that the Promise given to the canceller is not the last one
     try {
@@ -371,7 +381,13 @@ void Chain::cancel() {
       detail::reportUnhandled({failure, "a canceller threw", target->created_, target->fired_});
     }
     target->flags_ &= static_cast<std::uint16_t>(~cancelling);
-    if (!(target->flags_ & called)) target->fire(Failure(CancelledError()), std::source_location());
+    if (target->flags_ & called) {
+      // It has fired the chain itself.
+    } else if (target->flags_ & patient) {
+      target->canceller_ = canceller.release();
+    } else {
+      target->fire(Failure(CancelledError()), std::source_location());
+    }
     target->dropPromise();
   } else if (target->beginFire(std::source_location())) {
     target->flags_ |= swallowOne;
@@ -425,12 +441,16 @@ void Chain::lastHandleGone() noexcept {
     settle();
   } else if (promises_ == 0 && !(flags_ & cancelling)) {
     // Nothing can fire it any more. Who waits for it is told; otherwise its stages go, as they would with the chain.
+    // With the last reference they go anyway, and by a loop: see destroy().
+    Runner& runner = Runner::ofThread;
     if (flags_ & awaited) {
       abandon();
-    } else if (!stages_.empty()) {
+    } else if (!stages_.empty() && references_ > 1 && runner.destroying < Runner::maxNesting) {
+      ++runner.destroying;
       addReference();
       flags_ |= called;
       stages_.clear();
+      --runner.destroying;
       dropReference();
     }
   }

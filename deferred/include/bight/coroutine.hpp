@@ -156,7 +156,11 @@ class Awaiter {
     }
   }
 
-  bool await_ready() const noexcept { return inner_->ready(); }
+  bool await_ready() const noexcept {
+    if (!inner_->ready()) return false;
+    inner_->handOver();
+    return true;
+  }
 
   template <class P>
   void await_suspend(std::coroutine_handle<P> coroutine) {

@@ -322,10 +322,10 @@ class Deferred {
     if constexpr (detail::checkErrback<T, Held>()) {
       using Returned = detail::ErrbackReturn<Held>;
       using U = detail::AfterErrback<Returned, T>;
-      if constexpr (std::is_void_v<U>) {
+      constexpr bool onlyFails = std::is_same_v<detail::ReturnedValue<Returned>, detail::OnlyFailure>;
+      if constexpr (std::is_void_v<U> && !onlyFails) {
         return NewStage<U, Needs::nothing, detail::TwoSided<T, U, detail::DropValue, Held>>{{{}, std::forward<G>(g)}};
       } else {
-        constexpr bool onlyFails = std::is_same_v<detail::ReturnedValue<Returned>, detail::OnlyFailure>;
         return NewStage<U, onlyFails ? Needs::nothingAndKeepsType : Needs::value,
                         detail::TwoSided<T, U, detail::PassThrough, Held>>{{{}, std::forward<G>(g)}};
       }

@@ -50,7 +50,7 @@ class Listing : public Members {
 
   template <class>
   void arrived(std::size_t index, Chain& chain) {
-    if (done_) {  // the list has fired: members go on for themselves (A59)
+    if (done_ || promise_.called()) {  // the list has fired: members go on for themselves (A59)
       if (options_.consumeErrors || !chain.failed()) chain.consume();
       return;
     }
@@ -99,8 +99,7 @@ template <class T, class Fired>
 Deferred<Fired> listOf(std::vector<Deferred<T>> members, DeferredListOptions options, std::source_location at) {
   Deferred<Fired> result(at);
   StateReference<Listing<T, Fired>> state(*new Listing<T, Fired>(result.promise(), members.size(), options));
-  result.chain().setCanceller([keep = StateReference<Listing<T, Fired>>(*state)](Chain&) { keep->cancelAll(); });
-  for (std::size_t i = 0; i < members.size(); ++i) addMember(*state, std::move(members[i]), i, at);
+  addMembers(result, *state, members, at);
   return result;
 }
 

@@ -37,13 +37,13 @@ class Gathering : public Members {
     if (chain.failed()) {
       const Failure failure = chain.failure();
       if (consumeErrors_) chain.consume();
-      if (std::exchange(done_, true)) return;
+      if (std::exchange(done_, true) || promise_.called()) return;
       promise_.errback(FirstError(failure, index));
       return;
     }
     if constexpr (!std::is_void_v<T>) values_[index] = std::move(chain.value<T>());
     chain.consume();
-    if (--missing_ == 0 && !std::exchange(done_, true)) fire();
+    if (--missing_ == 0 && !std::exchange(done_, true) && !promise_.called()) fire();
   }
 
   void fire() {
@@ -91,13 +91,13 @@ class TupleGathering : public Members {
     if (chain.failed()) {
       const Failure failure = chain.failure();
       chain.consume();
-      if (std::exchange(done_, true)) return;
+      if (std::exchange(done_, true) || promise_.called()) return;
       promise_.errback(FirstError(failure, index));
       return;
     }
     if constexpr (!std::is_void_v<U>) store<U>(index, chain.value<U>(), std::index_sequence_for<T...>());
     chain.consume();
-    if (--missing_ == 0 && !std::exchange(done_, true)) {
+    if (--missing_ == 0 && !std::exchange(done_, true) && !promise_.called()) {
       promise_.callback(std::apply([](auto&... place) { return Values(std::move(*place)...); }, places_));
     }
   }
@@ -153,9 +153,7 @@ auto gatherResults(std::vector<Deferred<T>> members, bool consumeErrors = false,
   }
   Deferred<Values> result(at);
   detail::StateReference<Gathering> state(*new Gathering(result.promise(), members.size(), consumeErrors));
-  result.chain().setCanceller(
-      [keep = detail::StateReference<Gathering>(*state)](detail::Chain&) { keep->cancelAll(); });
-  for (std::size_t i = 0; i < members.size(); ++i) addMember(*state, std::move(members[i]), i, at);
+  addMembers(result, *state, members, at);
   return result;
 }
 
@@ -169,12 +167,12 @@ auto gatherResults(Deferred<A> a, Deferred<B> b, Deferred<More>... more) {
   const std::source_location at;
   Deferred<typename Gathering::Values> result;
   detail::StateReference<Gathering> state(*new Gathering(result.promise()));
-  result.chain().setCanceller(
-      [keep = detail::StateReference<Gathering>(*state)](detail::Chain&) { keep->cancelAll(); });
-  std::size_t index = 0;
-  addMember(*state, std::move(a), index++, at);
-  addMember(*state, std::move(b), index++, at);
-  (addMember(*state, std::move(more), index++, at), ...);
+  detail::addMembers(result, *state, [&] {
+    std::size_t index = 0;
+    addMember(*state, std::move(a), index++, at);
+    addMember(*state, std::move(b), index++, at);
+    (addMember(*state, std::move(more), index++, at), ...);
+  });
   return result;
 }
 

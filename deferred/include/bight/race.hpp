@@ -48,6 +48,7 @@ class Racing : public Members {
       chain.consume();
       if (--missing_ > 0) return;
       done_ = true;
+      if (promise_.called()) return;
       std::vector<Failure> all;
       all.reserve(failures_.size());
       for (auto& failure : failures_) all.push_back(std::move(*failure));
@@ -58,12 +59,12 @@ class Racing : public Members {
     if constexpr (std::is_void_v<T>) {
       chain.consume();
       cancelAll();
-      promise_.callback(index);
+      if (!promise_.called()) promise_.callback(index);
     } else {
       Won won(index, std::move(chain.value<T>()));
       chain.consume();
       cancelAll();
-      promise_.callback(std::move(won));
+      if (!promise_.called()) promise_.callback(std::move(won));
     }
   }
 
@@ -88,8 +89,7 @@ auto race(std::vector<Deferred<T>> members, std::source_location at = std::sourc
     return result;
   }
   detail::StateReference<Racing> state(*new Racing(result.promise(), members.size()));
-  result.chain().setCanceller([keep = detail::StateReference<Racing>(*state)](detail::Chain&) { keep->cancelAll(); });
-  for (std::size_t i = 0; i < members.size(); ++i) addMember(*state, std::move(members[i]), i, at);
+  addMembers(result, *state, members, at);
   return result;
 }
 

@@ -43,7 +43,8 @@ class Result {
   const T* operator->() const noexcept { return &*value_; }
 
   /// The failure; throws std::bad_optional_access if there is a value.
-  const Failure& failure() const { return failure_.value(); }
+  const Failure& failure() const& { return failure_.value(); }
+  Failure&& failure() && { return std::move(failure_).value(); }
 
  private:
   void need() const {
@@ -68,7 +69,8 @@ class Result<void> {
   void value() const {
     if (failure_) failure_->raise();
   }
-  const Failure& failure() const { return failure_.value(); }
+  const Failure& failure() const& { return failure_.value(); }
+  Failure&& failure() && { return std::move(failure_).value(); }
 
  private:
   std::optional<Failure> failure_;

@@ -218,7 +218,9 @@ class BIGHT_API Chain {
   /// chain.
   void endFireOfCoroutine();
 
-  void setCanceller(Canceller canceller);
+  /// @param patient the canceller decides alone whether this is the end: if it does not fire the chain, nobody does
+  ///   now, and it is asked again the next time (A62)
+  void setCanceller(Canceller canceller, bool patient = false);
   void cancel();
   void pause() { ++pauses_; }
   void unpause();
@@ -265,6 +267,9 @@ class BIGHT_API Chain {
     dropHeld();
     held_ = &valueType<void>;
   }
+
+  /// The result is about to be taken from where the chain stands now: whatever is added later sees nothing (A23).
+  void handOver() noexcept { end_ = &valueType<void>; }
 
   /// Whether the result can be taken without waiting.
   bool ready() const noexcept {
@@ -336,6 +341,7 @@ class BIGHT_API Chain {
     cancelling = 64,  // its canceller is running
     coroutine = 128,  // fired by the end of a coroutine, and by nothing else
     cut = 256,        // its scope has ended: what has not run shall not run
+    patient = 512,    // see setCanceller
   };
   struct Runner;
 

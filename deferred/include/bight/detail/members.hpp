@@ -20,9 +20,11 @@ class Members {
   Members(const Members&) = delete;
   Members& operator=(const Members&) = delete;
 
+  /// Cancels every member that has not fired. One that does not end at once is asked again the next time.
   void cancelAll() {
-    // A canceller may bring about everything, also the end of the state: the list is taken out first.
-    const std::vector<ChainReference> members = std::exchange(members_, {});
+    std::vector<ChainReference> members;  // a canceller may bring about everything, also the end of this state
+    members.reserve(members_.size());
+    for (const ChainReference& member : members_) members.emplace_back(*member.get());
     for (const ChainReference& member : members) member->cancel();
   }
 
@@ -63,6 +65,26 @@ void addMember(State& state, Deferred<T> member, std::size_t index, std::source_
       chain,
       [state = StateReference<State>(state), index](Chain& arrived) { state->template arrived<T>(index, arrived); }, at,
       valueType<void>);
+}
+
+/// Ties the result to the state and adds the members, by calling `add`. The result's chain lives as long as the state,
+/// and has dropped its canceller by the end of it. If a member is refused, nobody waits for the result.
+template <class State, class Fired, class Add>
+void addMembers(Deferred<Fired>& result, State& state, Add add) {
+  result.chain().setCanceller([&state](Chain&) { state.cancelAll(); }, true);
+  try {
+    add();
+  } catch (...) {
+    result.addErrback([](const Failure&) {});
+    throw;
+  }
+}
+
+template <class State, class Fired, class T>
+void addMembers(Deferred<Fired>& result, State& state, std::vector<Deferred<T>>& members, std::source_location at) {
+  addMembers(result, state, [&] {
+    for (std::size_t i = 0; i < members.size(); ++i) addMember(state, std::move(members[i]), i, at);
+  });
 }
 
 }  // namespace bight::detail

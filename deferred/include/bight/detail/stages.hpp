@@ -26,14 +26,18 @@ void settleWith(Chain& chain, Call&& call) {
   } else if constexpr (isResult<R>) {
     R result = call();
     if (!result) {
-      chain.setFailure(FailureState::withCause(result.failure(), chain.failed() ? &chain.failure() : nullptr));
+      chain.setFailure(
+          FailureState::withCause(std::move(result).failure(), chain.failed() ? &chain.failure() : nullptr));
     } else if constexpr (std::is_void_v<U>) {
       chain.setValue<void>();
     } else {
       chain.setValue<U>(*std::move(result));
     }
   } else if constexpr (isDeferred<R>) {
-    chain.follow(std::move(call()).releaseChain());
+    R inner = call();
+    using Carried = typename R::value_type;
+    if (!inner.chain().template endsWith<Carried>()) inner.chain().throwRetyped(valueType<Carried>, false);
+    chain.follow(std::move(inner).releaseChain());
   } else if constexpr (std::is_void_v<U>) {
     call();
     chain.setValue<void>();
