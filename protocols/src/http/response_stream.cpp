@@ -20,7 +20,9 @@ void StreamState::over(bool wasFinished) {
   connection = nullptr;
   finished = wasFinished;
   const std::vector<Promise<bool>> waiting = std::move(ended);
-  for (const Promise<bool>& promise : waiting) promise.callback(wasFinished);
+  for (const Promise<bool>& promise : waiting) {
+    if (!promise.called()) promise.callback(wasFinished);  // its user may have fired or cancelled it
+  }
 }
 
 }  // namespace detail
