@@ -142,6 +142,7 @@ class LibeventPoller final : public Poller {
   void watchRead(Slot& slot);
   void watchWrite(Slot& slot);
   void unwatchWrite(Slot& slot) noexcept;
+  int prepareAlarm(Duration until);
   void setAlarm(Duration until);
 
   std::string name_;
@@ -281,17 +282,20 @@ void LibeventPoller::setAlarm(Duration until) {
 #endif
 }
 
-void LibeventPoller::poll(Duration until) {
+int LibeventPoller::prepareAlarm(Duration until) {
   const bool wait = until != dontWait;
   if (alarmRang_) {
     alarmRang_ = false;
     alarmAt_ = forever;
-    if (!wait || until == forever) {
-      if (alarmFd_ >= 0) setAlarm(forever);
-    }
+    if ((!wait || until == forever) && alarmFd_ >= 0) setAlarm(forever);
   }
   if (wait && until < alarmAt_) setAlarm(until);
-  const int flags = EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY | (wait ? 0 : EVLOOP_NONBLOCK);
+  return wait ? 0 : EVLOOP_NONBLOCK;
+}
+
+void LibeventPoller::poll(Duration until) {
+  int flags = EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY;
+  if (until < alarmAt_ || alarmRang_) flags |= prepareAlarm(until);  // dontWait is less than any moment
   if (event_base_loop(base_.get(), flags) < 0) {
     throw std::system_error(errno, std::generic_category(), "waiting with " + name_);
   }

@@ -15,7 +15,6 @@
 // end.
 #include "reactor_base.hpp"
 
-#include <ctime>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -34,17 +33,6 @@ const Logger& reactorLog() {
   return log;
 }
 
-/// A clock for spans of a tenth of a second: a few milliseconds coarse where that makes it cheap.
-inline Duration coarseNow() noexcept {
-#ifdef CLOCK_MONOTONIC_COARSE
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-  return Duration(now.tv_sec * 1000000000 + now.tv_nsec);
-#else
-  return Poller::steadyNow();
-#endif
-}
-
 }  // namespace
 
 ReactorBase::ReactorBase(std::unique_ptr<Poller> poller)
@@ -58,6 +46,7 @@ ReactorBase::ReactorBase(std::unique_ptr<Poller> poller)
       events_([this](std::string_view event) { duringEvent(event); },
               [this](const std::string& context, const Failure& failure) { report(context, failure); }) {
   logUnhandledFailures();
+  slow_.setLimit(std::chrono::milliseconds(100));
   poller_->setAfterEach([](void* self) noexcept { static_cast<ReactorBase*>(self)->sendWritten(); }, this);
 }
 
@@ -213,6 +202,13 @@ void ReactorBase::turn(Duration until) {
     explicit InTurn(bool& f) : flag(f) { flag = true; }
     ~InTurn() { flag = false; }
   } const inTurn(inTurn_);
+  const bool nothing =
+      !threadQueue_->pending() && soon_.empty() && timers_.empty() && !stopRequested_ && writeBatch_.empty();
+  if (!nothing && !runCalls(until)) return;
+  pollOnce(until);
+}
+
+bool ReactorBase::runCalls(Duration& until) {
   const bool wasLooping = looping_;
   if (threadQueue_->pending() || !soon_.empty()) runQueues();
   if (!timers_.empty()) runTimers();
@@ -221,26 +217,26 @@ void ReactorBase::turn(Duration until) {
     events_.fire("shutdown");
   }
   sendWritten();
-  if (wasLooping && !looping_) return;
+  if (wasLooping && !looping_) return false;
   if (stopRequested_ && !shutdownFired_) until = Poller::dontWait;  // what was just let go of has called stop()
   if (threadQueue_->pending() || !soon_.empty()) {
     until = Poller::dontWait;
   } else if (!timers_.empty() && timers_.top() < until) {
     until = timers_.top();
   }
-  pollOnce(until);
+  return true;
 }
 
 void ReactorBase::pollOnce(Duration until) {
-  // All events of one wait are timed together: the clock is read when the first is dispatched and when the last has
-  // been.
-  dispatchBegan_ = Duration::zero();
-  if (slowLimit_ != Duration::zero()) {
-    poller_->setBeforeNext([](void* self) noexcept { static_cast<ReactorBase*>(self)->dispatchBegan_ = coarseNow(); });
+  // All events of one wait are timed together: from when the first is dispatched until the last has been.
+  slow_.forget();
+  if (slow_.on()) {
+    poller_->setBeforeNext([](void* self) noexcept { static_cast<ReactorBase*>(self)->slow_.begin(); });
   }
   try {
     poller_->poll(until);
-    if (dispatchBegan_ != Duration::zero()) complainIfSlow("events of descriptors");
+    if (slow_.suspicious()) [[unlikely]]
+      complainIfSlow("events of descriptors");
     pollErrors_ = 0;
   } catch (...) {
     pollFailed();
@@ -262,7 +258,7 @@ void ReactorBase::runQueue(std::vector<Function<void()>>& calls, const char* con
     guarded(context, call);
     call = nullptr;
     sendWritten();
-    complainIfSlow(context);
+    if (slow_.suspicious()) complainIfSlow(context);
   }
   calls.clear();
 }
@@ -271,13 +267,13 @@ void ReactorBase::runQueues() noexcept {
   if (threadQueue_->pending()) {
     std::vector<Function<void()>> calls = std::move(taken_);
     threadQueue_->take(calls);
-    dispatchBegan_ = coarseNow();
+    slow_.begin();
     runQueue(calls, "Unhandled Error while calling from thread");
     taken_ = std::move(calls);  // for its memory
   }
   if (!soon_.empty()) {
     std::vector<Function<void()>> calls = std::exchange(soon_, std::move(taken_));
-    dispatchBegan_ = coarseNow();
+    slow_.begin();
     runQueue(calls, "Unhandled Error in a call of the next turn");
     taken_ = std::move(calls);
   }
@@ -287,7 +283,7 @@ void ReactorBase::runTimers() noexcept {
   const Duration now = seconds();
   if (timers_.top() > now) return;
   passTime_ = now;
-  dispatchBegan_ = coarseNow();
+  slow_.begin();
   const bool wasLooping = looping_;
   do {
     {
@@ -295,19 +291,13 @@ void ReactorBase::runTimers() noexcept {
       guarded("Unhandled Error while handling timed call", due);
     }
     sendWritten();
-    complainIfSlow("a timed call");
+    if (slow_.suspicious()) complainIfSlow("a timed call");
   } while (!timers_.empty() && timers_.top() <= now && !(wasLooping && !looping_));
 }
 
 void ReactorBase::complainIfSlow(const char* what) noexcept {
-  if (slowLimit_ == Duration::zero()) return;
-  const Duration now = coarseNow();
-  const Duration took = now - std::exchange(dispatchBegan_, now);
-  if (took >= slowLimit_) [[unlikely]]
-    complain(what, took);
-}
-
-void ReactorBase::complain(const char* what, Duration took) noexcept {
+  const Duration took = slow_.tookTooLong();
+  if (took == Duration::zero()) return;
   const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
   reactorLog().warn("the reactor was held up for " + std::to_string(milliseconds) + " ms by " + what +
                     "; long work belongs into a thread (deferToThread)");
@@ -402,7 +392,7 @@ std::vector<std::shared_ptr<Selectable>> ReactorBase::getWriters() const {
 void ReactorBase::setSlowCallbackLimit(Duration limit) {
   checkThread("setSlowCallbackLimit");
   if (limit < Duration::zero()) throw std::invalid_argument("setSlowCallbackLimit: the limit is negative");
-  slowLimit_ = limit;
+  slow_.setLimit(limit);
 }
 
 void ReactorBase::setThreadPoolPatience(Duration limit) {

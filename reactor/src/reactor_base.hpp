@@ -20,6 +20,7 @@
 
 #include "descriptor_set.hpp"
 #include "signals.hpp"
+#include "slow_watch.hpp"
 #include "system_events.hpp"
 #include "thread_binding.hpp"
 #include "timer_heap.hpp"
@@ -145,6 +146,8 @@ class ReactorBase final : public Reactor {
 
  private:
   void turn(Duration until);
+  /// Everything of a turn but the wait. False: the loop is to be left; otherwise `until` is when to be back.
+  bool runCalls(Duration& until);
   void runQueues() noexcept;
   void runQueue(std::vector<Function<void()>>& calls, const char* context) noexcept;
   void runTimers() noexcept;
@@ -152,9 +155,8 @@ class ReactorBase final : public Reactor {
   void sendWritten() noexcept {
     if (!writeBatch_.empty()) writeBatch_.flush();
   }
-  /// Logs if it took too long since `dispatchBegan_`.
-  void complainIfSlow(const char* what) noexcept;
-  [[gnu::cold, gnu::noinline]] void complain(const char* what, Duration took) noexcept;
+  /// Logs if what seemed to have taken too long has.
+  [[gnu::cold, gnu::noinline]] void complainIfSlow(const char* what) noexcept;
   [[gnu::cold, gnu::noinline]] void pollFailed() noexcept;
   void pollOnce(Duration until);
   void duringEvent(std::string_view event);
@@ -168,8 +170,7 @@ class ReactorBase final : public Reactor {
   ThreadBinding thread_;
   WriteBatch writeBatch_;
   std::unique_ptr<char[]> readBuffer_;
-  Duration slowLimit_ = std::chrono::milliseconds(100);
-  Duration dispatchBegan_{0};  // on the coarse clock
+  SlowWatch slow_;
 
   TimerHeap timers_;
   Duration passTime_{

@@ -43,8 +43,7 @@ class BIGHT_API Reactor : public ReactorCore,
   /// The backend: "select", "poll", "epoll", "kqueue", or the name of a registered poller.
   virtual std::string_view name() const noexcept = 0;
 
-  /// Callbacks that hold up the loop for at least this long are logged; 100 ms at first, 0 switches it off. The
-  /// resolution is that of the system's coarse clock, a few milliseconds.
+  /// Callbacks that hold up the loop for at least this long are logged; 100 ms at first, 0 switches it off.
   virtual void setSlowCallbackLimit(Duration limit) = 0;
 
   /// How long the shutdown waits for calls that run in the reactor's thread pool; 5 s at first. Then it logs what it
