@@ -97,7 +97,7 @@ class Function<R(A...)> {
                                     if constexpr (fitsInside<Held>) {
                                       Held& source = held<Held>(from);
                                       ::new (to) Held(std::move(source));
-                                      source.~Held();
+                                      source.~Held();  // NOLINT(bugprone-use-after-move): only its end
                                     } else {
                                       ::new (to) Held*(&held<Held>(from));
                                     }
