@@ -7,7 +7,7 @@ import shlex
 import subprocess
 
 DROPPED_WITH_ARGUMENT = {'-o', '-MF', '-MQ', '-MT'}
-DROPPED = {'-MD', '-MMD', '-c', '-Winvalid-pch'}
+DROPPED = {'-MD', '-MMD', '-c', '-Winvalid-pch', '-Werror'}  # a test that wants -Werror says so
 
 
 class Package:

@@ -24,7 +24,7 @@ UNWANTED = {
 def examine(package, flags, header):
     """(compiles, what the compiler said, the unwanted things that it reaches)"""
     with tempfile.NamedTemporaryFile(suffix='.d') as depends:
-        compiled, said = flags.compile(f'#include <{header}>\n', ['-MD', '-MF', depends.name, '-MT', 'it'])
+        compiled, said = flags.compile(f'#include <{header}>\n', ['-Werror', '-MD', '-MF', depends.name, '-MT', 'it'])
         reached = open(depends.name, encoding='utf-8').read().replace('\\\n', ' ').split()
     found = [f'{name}: {path}' for name, pattern in UNWANTED.items() for path in reached if pattern.search(path)]
     return package, header, compiled, said, found
