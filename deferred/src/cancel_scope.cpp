@@ -27,7 +27,9 @@ void Chain::cutOff() noexcept {
   flags_ |= cut;
   if (flags_ & running) return;  // the loop does the rest
   addReference();
+  flags_ |= running;  // what a stage had captured may bring about additions when it goes: they go as well
   stages_.clear();
+  flags_ &= static_cast<std::uint16_t>(~running);
   consume();
   dropReference();
 }

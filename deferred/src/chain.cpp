@@ -277,13 +277,20 @@ constexpr StageType handover{&Handover::run, &Handover::destroy, sizeof(Stage) +
 
 }  // namespace
 
+// What a stage had captured may bring about anything when it goes, also additions to this chain: those wait.
+void Chain::popAlone() noexcept {
+  flags_ |= running;
+  stages_.pop();
+  flags_ &= static_cast<std::uint16_t>(~running);
+}
+
 void Chain::resumeWith(Chain& inner) noexcept {
   takeResult(inner);
   waitingOn_ = nullptr;
   if (flags_ & cut) {
     consume();  // there is nothing left to run with it
   } else {
-    stages_.pop();  // the stage that returned `inner`
+    popAlone();  // the stage that returned `inner`
   }
 }
 
@@ -291,7 +298,7 @@ void Chain::resumeAbandoned() noexcept {
   waitingOn_ = nullptr;
   if (flags_ & cut) return;
   setFailure(Failure(AbandonedError()));
-  stages_.pop();
+  popAlone();
   if (runnable() && !stages_.empty()) {
     run();
   } else {

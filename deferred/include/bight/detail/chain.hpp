@@ -369,6 +369,7 @@ class BIGHT_API Chain {
   void uncount() noexcept;
   void leaveScope() noexcept;
   void cutOff() noexcept;
+  void popAlone() noexcept;
   void endEverything() noexcept;
   void dropHeld() noexcept {
     if (held_ && held_->destroy) held_->destroy(slot_);
