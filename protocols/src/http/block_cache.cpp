@@ -1,27 +1,32 @@
+// Small blocks are cut from slabs and never go back to the allocator: the peak stays. Each thread has its own lists and takes no lock; when it ends,
+// its free blocks go to a depot, where other threads find them before they cut a new slab. Larger blocks are kept one by one, a bounded number.
 #include "block_cache.hpp"
 
 #include <array>
 #include <cstdint>
+#include <mutex>
 #include <new>
 
 #if defined(__SANITIZE_ADDRESS__)
-#define BIGHT_KEEP_REQUESTS 0
+#define BIGHT_KEEP_BLOCKS_OF_HTTP 0
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
-#define BIGHT_KEEP_REQUESTS 0
+#define BIGHT_KEEP_BLOCKS_OF_HTTP 0
 #endif
 #endif
-#ifndef BIGHT_KEEP_REQUESTS
-#define BIGHT_KEEP_REQUESTS 1  // the address sanitizer wants to see every request die
+#ifndef BIGHT_KEEP_BLOCKS_OF_HTTP
+#define BIGHT_KEEP_BLOCKS_OF_HTTP 1  // the address sanitizer wants to see every block die
 #endif
 
 namespace bight::http::detail {
 
 namespace {
 
-constexpr std::size_t step = 32;
-constexpr std::size_t classes = 64;          // up to 2 KiB; larger ones are left to the allocator
-constexpr std::uint32_t mostOfAClass = 256;  // so many free ones are kept at most
+constexpr std::size_t step = 8;
+constexpr std::size_t slabClasses = 32;  // blocks of up to 256 bytes come from slabs
+constexpr std::size_t classes = 256;     // of up to 2 KiB are kept; larger ones are left to the allocator
+constexpr std::size_t slabSize = 4096;
+constexpr std::uint32_t mostOfAClass = 256;  // so many free ones that are not from slabs are kept at most
 
 struct Free {
   Free* next;
@@ -30,7 +35,28 @@ struct Free {
 struct List {
   Free* first = nullptr;
   std::uint32_t count = 0;
+
+  void push(void* block) noexcept {
+    first = ::new (block) Free{first};
+    ++count;
+  }
+  void* pop() noexcept {
+    Free* block = first;
+    first = block->next;
+    --count;
+    return block;
+  }
 };
+
+// Free small blocks of threads that have ended. Never destroyed: blocks come back at the very end of the program.
+struct Depot {
+  std::mutex mutex;
+  std::array<Free*, slabClasses> lists{};
+};
+Depot& depot() noexcept {
+  static Depot& one = *new Depot;
+  return one;
+}
 
 struct Cache {
   Cache() = default;
@@ -38,15 +64,38 @@ struct Cache {
   Cache& operator=(const Cache&) = delete;
   ~Cache() {
     ended = true;
-    for (List& list : lists) {
-      while (Free* block = list.first) {
-        list.first = block->next;
-        ::operator delete(block);
-      }
+    for (std::size_t index = 0; index < classes; ++index) {
+      while (lists[index].first) release(lists[index].pop(), index);
     }
   }
+
+  // Gives up a block that nobody uses.
+  static void release(void* block, std::size_t index) noexcept {
+    if (index >= slabClasses) {
+      ::operator delete(block);
+      return;
+    }
+    const std::lock_guard lock(depot().mutex);
+    depot().lists[index] = ::new (block) Free{depot().lists[index]};
+  }
+
+  // Gets blocks of a class that has none.
+  void refill(std::size_t index) {
+    {
+      const std::lock_guard lock(depot().mutex);
+      while (Free* block = depot().lists[index]) {
+        depot().lists[index] = block->next;
+        lists[index].push(block);
+      }
+    }
+    if (lists[index].first) return;
+    const std::size_t size = (index + 1) * step;
+    auto* slab = static_cast<std::byte*>(::operator new(slabSize));
+    for (std::size_t at = slabSize / size * size; at >= size; at -= size) lists[index].push(slab + at - size);
+  }
+
   std::array<List, classes> lists{};
-  bool ended = false;  // a request may be destroyed later than the cache, at the end of the thread
+  bool ended = false;  // a block may come back later than the cache, at the end of the thread
 };
 
 thread_local Cache cache;
@@ -59,28 +108,25 @@ std::size_t blockSizeFor(std::size_t size) noexcept {
 
 void* takeBlock(std::size_t size) {
   const std::size_t index = size / step - 1;
-  if (index < classes) {
+  if (BIGHT_KEEP_BLOCKS_OF_HTTP && index < classes && !cache.ended) {
     List& list = cache.lists[index];
-    if (Free* block = list.first) {
-      list.first = block->next;
-      --list.count;
-      return block;
-    }
+    if (!list.first && index < slabClasses) cache.refill(index);
+    if (list.first) return list.pop();
   }
   return ::operator new(size);
 }
 
 void giveBlock(void* block, std::size_t size) noexcept {
   const std::size_t index = size / step - 1;
-  if (BIGHT_KEEP_REQUESTS && index < classes && !cache.ended) {
-    List& list = cache.lists[index];
-    if (list.count < mostOfAClass) {
-      list.first = ::new (block) Free{list.first};
-      ++list.count;
-      return;
-    }
+  if (!BIGHT_KEEP_BLOCKS_OF_HTTP || index >= classes) {
+    ::operator delete(block);
+  } else if (cache.ended) {
+    Cache::release(block, index);
+  } else if (index < slabClasses || cache.lists[index].count < mostOfAClass) {
+    cache.lists[index].push(block);
+  } else {
+    ::operator delete(block);
   }
-  ::operator delete(block);
 }
 
 }  // namespace bight::http::detail

@@ -3,6 +3,7 @@
 #include <bight/http/serializer.hpp>
 #include <bight/http/server.hpp>
 
+#include "block_cache.hpp"
 #include "connection.hpp"
 #include "site_state.hpp"
 
@@ -65,7 +66,7 @@ Site::Site(ReactorTime& clock, std::shared_ptr<Resource> root, SiteOptions optio
 Site::~Site() = default;
 
 std::shared_ptr<Protocol> Site::buildProtocol(const Address&) {
-  return std::make_shared<detail::Connection>(*state_);
+  return std::allocate_shared<detail::Connection>(detail::BlockAllocator<detail::Connection>(), *state_);
 }
 
 }  // namespace bight::http

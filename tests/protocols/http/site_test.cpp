@@ -163,6 +163,49 @@ BOOST_AUTO_TEST_CASE(a_coroutine_that_ignores_being_cancelled_may_still_look_at_
   BOOST_TEST(seen == "/");
 }
 
+BOOST_AUTO_TEST_CASE(a_request_that_was_forgotten_is_answered_all_the_same) {
+  std::vector<Promise<Response>> waiting;
+  const auto later = [&](Request& request) -> Deferred<Response> {
+    Deferred<Response> d;
+    waiting.push_back(d.promise());
+    request.forget();
+    BOOST_TEST(request.path() == "/");  // it stays until render returns
+    return d;
+  };
+  Served served(answering([&](Request& request) -> Answer { return later(request); }));
+  served.send(get("/"));
+  waiting[0].callback(Response::text("one"));
+  BOOST_TEST(served.answers() == textAnswer("one"));
+  served.send("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");
+  waiting[1].callback(Response::text("two"));
+  BOOST_TEST(served.answers() ==
+             "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 3\r\n\r\n");
+  CapturedLog log;
+  served.send(get("/"));
+  waiting[2].errback(std::runtime_error("boom"));
+  BOOST_TEST(served.answers().starts_with("HTTP/1.1 500 Internal Server Error\r\n"));
+  BOOST_TEST(log.text.find("boom") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_coroutine_may_forget_its_request_on_the_way) {
+  Promise<void> go;
+  auto wait = [&](Request& request) -> Deferred<Response> {
+    for (int i = 0; i < 2; ++i) {
+      Deferred<void> d;
+      go = d.promise();
+      co_await std::move(d);
+      if (i == 0) request.forget();
+    }
+    co_return Response::text("done");
+  };
+  Served served(answering([&](Request& request) -> Answer { return wait(request); }));
+  served.send(get("/"));
+  go.callback();
+  Promise<void> second = go;
+  second.callback();
+  BOOST_TEST(served.answers() == textAnswer("done"));
+}
+
 BOOST_AUTO_TEST_CASE(a_client_that_ends_its_half_while_it_waits_counts_as_gone) {
   Tree tree;
   Served served(tree.root);
