@@ -26,8 +26,16 @@ namespace bight::tests::looping_call {
 struct Outcome {
   bool fired = false;
   std::optional<Failure> failure;
+  std::shared_ptr<bool> alive = std::make_shared<bool>(true);  // what it watches may end after it
   void watch(Deferred<void> deferred) {
-    std::move(deferred).addCallbacks([this] { fired = true; }, [this](Failure f) { failure = f; });
+    const std::weak_ptr<bool> here = alive;
+    std::move(deferred).addCallbacks(
+        [this, here] {
+          if (here.lock()) fired = true;
+        },
+        [this, here](Failure f) {
+          if (here.lock()) failure = f;
+        });
   }
 };
 
