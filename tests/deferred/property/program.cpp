@@ -35,7 +35,10 @@ namespace {
 class Generator {
  public:
   explicit Generator(std::uint64_t seed)
-      : random_(seed * 0x9e3779b97f4a7c15U + 1), knots_(below(4) == 0), gathers_(below(4) == 0) {}
+      : random_(seed * 0x9e3779b97f4a7c15U + 1),
+        knots_(below(4) == 0),
+        gathers_(below(4) == 0),
+        chains_(below(3) == 0) {}
 
   Program program() {
     Program program;
@@ -85,7 +88,8 @@ class Generator {
     Operation o;
     o.place = deferred();
     o.value = ++last_;
-    const int dice = below(100);
+    int dice = below(100);
+    if (chains_ && dice < 52 && oneIn(3)) dice = oneIn(3) ? 85 : oneIn(2) ? 55 : 1;
     if (dice < 10) {
       o.kind = Kind::make;
       o.flag = oneIn(4);
@@ -138,6 +142,7 @@ class Generator {
     Function f;
     f.id = ++last_;
     f.returns = static_cast<Returns>(below(7));
+    if (chains_ && oneIn(2)) f.returns = Returns::deferred;
     if (f.returns == Returns::resultNothing && oneIn(2)) f.returns = Returns::number;
     const int ends = below(8);
     f.ends = ends < 5 ? Ends::value : ends == 5 ? Ends::failure : ends == 6 ? Ends::throws : Ends::same;
@@ -160,6 +165,7 @@ class Generator {
       s.second.returns = errbacks[below(4)];
       s.takes = true;
     }
+    if (chains_ && oneIn(2)) s.first.ends = Ends::value;
     if (oneIn(2)) s.keepIn = deferred();
     if (knots_ && oneIn(3)) s.holds = promise();
     return s;
@@ -180,6 +186,7 @@ class Generator {
   std::mt19937_64 random_;
   bool knots_;
   bool gathers_;
+  bool chains_;  // many stages return Deferreds, and few chains are fired early
   int budget_ = 90;
   int last_ = 0;
 };
