@@ -56,7 +56,9 @@ class Random {
   std::uint64_t state_ = 1;
 };
 
-void row(const char* name, double value) { std::printf("%s\t%.1f\n", name, value); }
+void row(const char* name, double value) {
+  std::printf("%s\t%.1f\n", name, value);
+}
 
 class Measured {
  public:

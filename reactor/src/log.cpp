@@ -178,7 +178,9 @@ void Logger::failure(std::string_view message, const Failure& failure, LogLevel 
 
 namespace detail {
 
-void captureLog(bool begin) noexcept { captures += begin ? 1 : -1; }
+void captureLog(bool begin) noexcept {
+  captures += begin ? 1 : -1;
+}
 
 void logUnhandledFailures() {
   static std::once_flag once;
