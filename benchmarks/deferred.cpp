@@ -18,8 +18,12 @@ void* operator new(std::size_t size) {
   if (void* memory = std::malloc(size)) return memory;
   throw std::bad_alloc();
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
 
 namespace {
 
@@ -51,7 +55,8 @@ void row(const char* name, int stages, Once once) {
     elapsed = cpuSeconds() - start;
   } while (elapsed < 0.08);
   const double total = static_cast<double>(runs) * stages;
-  std::printf("%s\t%d\t%.2f\t%.4f\n", name, stages, elapsed * 1e9 / total, static_cast<double>(allocations - before) / total);
+  std::printf("%s\t%d\t%.2f\t%.4f\n", name, stages, elapsed * 1e9 / total,
+              static_cast<double>(allocations - before) / total);
 }
 
 const Failure failure(std::runtime_error("x"));

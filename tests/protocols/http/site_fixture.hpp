@@ -72,7 +72,8 @@ class CapturedLog {
   }
   ~CapturedLog() {
     removeLogObserver(id_);
-    usual() = addLogObserver([](const LogEvent& event) { std::fprintf(stderr, "%s\n", formatLogEvent(event).c_str()); });
+    usual() =
+        addLogObserver([](const LogEvent& event) { std::fprintf(stderr, "%s\n", formatLogEvent(event).c_str()); });
   }
   CapturedLog(const CapturedLog&) = delete;
   CapturedLog& operator=(const CapturedLog&) = delete;
