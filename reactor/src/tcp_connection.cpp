@@ -98,7 +98,7 @@ void TcpConnection::ready(unsigned events) noexcept {
 [[gnu::noinline]] void TcpConnection::readyOtherwise(unsigned events) noexcept {
   if (events & pollWrite) {
     if (keepsOutput()) sendKept();
-    if (is(isOpen) && !is(isDoomed) && !hasOutput() && extras_) outputGone();
+    if (is(isOpen) && !is(isDoomed | writeBroken) && !hasOutput() && extras_) outputGone();
   }
   if ((events & (pollRead | pollError)) == 0) return;
   if (!is(isOpen)) {
@@ -127,7 +127,7 @@ void TcpConnection::receive() noexcept {
   if (got == 0)
     endOfData();
   else if (!isTransient(errno))
-    close(Failure(ConnectionLost::fromErrno(errno)));
+    close(is(writeBroken) ? *extras_->fate : Failure(ConnectionLost::fromErrno(errno)));
 }
 
 /// What comes after loseConnection() is of no interest; but it must be read, or the system would answer our close with
@@ -146,6 +146,7 @@ bool TcpConnection::hearsMore() noexcept {
 }
 
 void TcpConnection::endOfData() noexcept {
+  if (is(writeBroken)) return close(*extras_->fate);
   auto* halfCloseable = dynamic_cast<HalfCloseable*>(protocol_.get());
   if (!halfCloseable) return close(Failure(ConnectionDone()));
   enter(peerEnded);
@@ -156,6 +157,7 @@ void TcpConnection::endOfData() noexcept {
 void TcpConnection::pauseProducing() {
   if (!is(isOpen) || is(isPaused)) return;
   enter(isPaused);
+  if (is(writeBroken)) enter(isDoomed);
   batch().due(*this);
 }
 
@@ -314,7 +316,7 @@ void TcpConnection::sendKept() noexcept {
   const std::size_t count = extras_->output.front(vectors, maxPieces);
   const ssize_t sent = sendPieces(fd_, vectors, count);
   if (sent < 0) {
-    if (!isTransient(errno)) close(Failure(ConnectionLost::fromErrno(errno)));
+    if (!isTransient(errno)) sendFailed(errno);
     return;
   }
   extras_->output.consume(static_cast<std::size_t>(sent));
@@ -323,8 +325,20 @@ void TcpConnection::sendKept() noexcept {
   resumeIfLow();
 }
 
+/// The peer takes nothing any more. What it said before it went, as the answer to a request that it cut short, may still
+/// lie in the system's buffer: it is read, if the user reads, and then the connection closes.
 void TcpConnection::sendFailed(int error) noexcept {
-  doom(Failure(ConnectionLost::fromErrno(error)));
+  if (is(isDoomed | writeBroken)) return;
+  if (is(isPaused | isDisconnecting | peerEnded)) return doom(Failure(ConnectionLost::fromErrno(error)));
+  enter(writeBroken);
+  extras().fate = Failure(ConnectionLost::fromErrno(error));
+  dropOutput();
+  batch().due(*this);
+}
+
+void TcpConnection::dropOutput() noexcept {
+  batch().drop(*this);
+  if (extras_) extras_->output.clear();
 }
 
 std::size_t TcpConnection::writeBufferSize() const noexcept {
@@ -346,7 +360,7 @@ Deferred<void> TcpConnection::drained() {
   Deferred<void> done;
   if (!is(isOpen)) {
     done.errback(Failure(ConnectionLost()));
-  } else if (!hasOutput() && !is(isDoomed)) {
+  } else if (!hasOutput() && !is(isDoomed | writeBroken)) {
     done.callback();
   } else {
     extras().waiters.push_back(done.promise());
@@ -359,7 +373,7 @@ Deferred<void> TcpConnection::drained() {
 void TcpConnection::outputGone() noexcept {
   batch().due(*this);
   fireDrained();
-  if (is(isOpen) && !is(isDoomed) && !hasOutput()) askPull();
+  if (is(isOpen) && !is(isDoomed | writeBroken) && !hasOutput()) askPull();
 }
 
 void TcpConnection::fireDrained() noexcept {
@@ -433,7 +447,7 @@ void TcpConnection::loseConnection() {
 }
 
 void TcpConnection::loseWriteConnection() {
-  if (!is(isOpen) || is(writeClosing) || is(isDisconnecting) || is(isDoomed)) return;
+  if (!is(isOpen) || is(writeClosing | isDisconnecting | isDoomed | writeBroken)) return;
   enter(writeClosing);
   batch().due(*this);
 }
@@ -447,9 +461,8 @@ void TcpConnection::abortConnection() {
 void TcpConnection::doom(std::optional<Failure> fate) noexcept {
   if (is(isDoomed)) return;
   enter(isDoomed);
-  batch().drop(*this);
-  if (fate) extras().fate = std::move(fate);
-  if (extras_) extras_->output.clear();
+  if (fate && !is(writeBroken)) extras().fate = std::move(fate);
+  dropOutput();
   batch().due(*this);
 }
 
@@ -487,6 +500,10 @@ void TcpConnection::settle() noexcept {
   // Those who were settled before us in this round may have written to us.
   if (batch().isPending(*this)) sendPending();
   if (is(isDoomed)) return;  // and is due again
+  if (is(writeBroken)) {
+    if (is(isDisconnecting)) return close(*extras_->fate);
+    return watch();
+  }
   const bool flushed = !hasOutput() && !hasProducer() && !(extras_ && !extras_->waiters.empty());
   if (is(isDisconnecting)) {
     if (flushed) {
@@ -507,7 +524,7 @@ void TcpConnection::settle() noexcept {
 }
 
 bool TcpConnection::wantsWritable() const noexcept {
-  if (!extras_) return false;
+  if (!extras_ || is(writeBroken)) return false;
   return !extras_->output.empty() || !extras_->waiters.empty() || (extras_->pull && !extras_->pullAsked);
 }
 

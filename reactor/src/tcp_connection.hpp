@@ -81,6 +81,7 @@ class TcpConnection final : public Transport, private PollTarget, private Owned 
     isDoomed = 64,         // closes at the end of the dispatch, whatever is unsent
     isLingering = 128,     // closed for the protocol; the socket still waits for the peer's end
     hasDiscarded = 256,    // the peer went on talking after loseConnection()
+    writeBroken = 512      // writing has failed; what the peer said before is still read
   };
   bool is(unsigned states) const noexcept { return (state_ & states) != 0; }
   void enter(State state) noexcept { state_ = static_cast<std::uint16_t>(state_ | state); }
@@ -119,7 +120,7 @@ class TcpConnection final : public Transport, private PollTarget, private Owned 
   void reactorOnlyThread(const char* what) const {
     if (origin_) reactor().checkThread(what);
   }
-  bool takesWrites() const noexcept { return (state_ & (isOpen | writeClosed | isDoomed)) == isOpen; }
+  bool takesWrites() const noexcept { return (state_ & (isOpen | writeClosed | isDoomed | writeBroken)) == isOpen; }
   bool hasProducer() const noexcept { return extras_ && (extras_->push || extras_->pull); }
   bool hasOutput() const noexcept { return keepsOutput() || batch().isPending(*this); }
   bool wantsWritable() const noexcept;
@@ -140,6 +141,7 @@ class TcpConnection final : public Transport, private PollTarget, private Owned 
   void sendKept() noexcept;
   void sendNow(const std::string_view* pieces, std::size_t count, std::size_t bytes);
   void sendFailed(int error) noexcept;
+  void dropOutput() noexcept;
   void doom(std::optional<Failure> fate) noexcept;
   void outputGone() noexcept;
   void fireDrained() noexcept;

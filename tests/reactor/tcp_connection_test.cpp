@@ -298,6 +298,24 @@ BOOST_DATA_TEST_CASE(writing_into_a_reset_connection_is_told_later, reactors(), 
   BOOST_TEST(is<ConnectionLost>(probe->closedReason()));
 }
 
+// The answer of a peer that cut a request short arrives, although writing has failed already.
+BOOST_DATA_TEST_CASE(what_the_peer_said_before_it_went_is_still_read, reactors(), backend) {
+  const auto reactor = makeReactor(backend);
+  const auto probe = std::make_shared<Probe>();
+  const auto port = reactor->listenTCP(0, std::make_shared<ProbeFactory>([&] { return probe; }), {.interface = "127.0.0.1"});
+  RawPeer peer(port->getHost().port());
+  spin(*reactor, [&] { return probe->made(); });
+  peer.send("413 too large");
+  peer.close();
+  // The first write is answered by a reset, the second fails; nothing has been read so far.
+  for (int i = 0; i < 3; ++i) probe->transport().write(std::string(20'000, 'x'));
+  probe->transport().write("ignored");
+  BOOST_TEST(probe->data() == "");
+  spin(*reactor, [&] { return probe->closed(); });
+  BOOST_TEST(probe->data() == "413 too large");
+  BOOST_TEST(is<ConnectionLost>(probe->closedReason()));
+}
+
 // B14 of the shape page: many small writes, interleaved over many connections, arrive in order.
 BOOST_DATA_TEST_CASE(interleaved_small_writes_keep_their_order, reactors(), backend) {
   const auto reactor = makeReactor(backend);
