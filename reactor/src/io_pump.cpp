@@ -90,7 +90,7 @@ bool IOPump::move(End& from, End& to, std::size_t most) {
         guard(from, [&] { halfCloseable->writeConnectionLost(); });
     }
   } else if (source.connected() && source.pull()) {
-    happened = source.writeBufferSize() > 0;
+    happened = source.writeBufferSize() > 0 || !source.hasProducer();
   }
   if ((!source.connected() || source.told_) && !source.ended_) {
     source.ended_ = happened = true;
