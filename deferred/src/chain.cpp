@@ -100,8 +100,7 @@ void Chain::destroy() noexcept {
   --runner.destroying;
 }
 
-// --- running
-// ------------------------------------------------------------------------------------------------------------------------
+// ---- running ----
 
 void Chain::run() {
   Runner& runner = Runner::ofThread;
@@ -250,8 +249,7 @@ void Chain::endFireOfCoroutine() {
   }
 }
 
-// --- chaining
-// -----------------------------------------------------------------------------------------------------------------------
+// ---- chaining ----
 
 namespace {
 
@@ -339,8 +337,7 @@ void Chain::follow(Chain* inner) {
   inner->dropHandle();
 }
 
-// --- firing and cancelling
-// ----------------------------------------------------------------------------------------------------------
+// ---- firing and cancelling ----
 
 bool Chain::alreadyCalled() {
   if (flags_ & swallowOne) {
@@ -419,8 +416,7 @@ void Chain::abandon() noexcept {
   fire(Failure(AbandonedError()), std::source_location());
 }
 
-// --- failures that nobody handles
-// ---------------------------------------------------------------------------------------------------
+// ---- failures that nobody handles ----
 
 void Chain::settle() noexcept {
   if (!failed() || !stages_.empty() || pauses_ != 0 || waitingOn_ || (flags_ & (running | queued))) return;

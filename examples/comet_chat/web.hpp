@@ -5,9 +5,9 @@
 /// |---|---|
 /// | `GET /` | the page, and the files that belong to it |
 /// | `POST /put`, a form or JSON with `user`, `text` and perhaps a `key` | `{"id":7,"room":"5f3a9c01"}` |
-/// | `GET /wait?since=<cursor>` | `{"messages":[…],"last":7,"missed":false,"room":…,"who":{…}}`, as soon as there is
-/// anything newer | | `GET /events?since=<cursor>` | the same without end, as server-sent events | | `GET /who` |
-/// `{"version":3,"count":2,"names":["Ada","Grace"]}` |
+/// | `GET /wait?since=<cursor>` | `{"messages":[…],"last":7,"missed":false,"room":…,"who":{…}}`, as soon as there is anything newer |
+/// | `GET /events?since=<cursor>` | the same without end, as server-sent events |
+/// | `GET /who` | `{"version":3,"count":2,"names":["Ada","Grace"]}` |
 ///
 /// A cursor is the id of the last message seen, `7`, or better `5f3a9c01-7`: with the room, so that a reader notices
 /// when the program was started again, and its ids with it. `/wait` and `/events` also take `user=` (who asks: then

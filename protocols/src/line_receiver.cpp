@@ -30,8 +30,7 @@ std::size_t searchedAll(std::size_t size, const std::string& delimiter) {
 
 }  // namespace
 
-// ---- LineOnlyReceiver
-// -------------------------------------------------------------------------------------------------------------------
+// ---- LineOnlyReceiver ----
 
 void LineOnlyReceiver::lineLengthExceeded(std::string_view) {
   transport().loseConnection();
@@ -74,8 +73,7 @@ void LineOnlyReceiver::split(std::string_view& rest) {
   lineLengthExceeded(line);
 }
 
-// ---- LineReceiver
-// -----------------------------------------------------------------------------------------------------------------------
+// ---- LineReceiver ----
 
 void LineReceiver::rawDataReceived(std::string_view) {
   throw std::logic_error("LineReceiver is in raw mode: override rawDataReceived()");

@@ -84,8 +84,7 @@ bool TcpConnection::start(std::shared_ptr<Protocol> protocol) noexcept {
   return run("while calling connectionMade", [this] { protocol_->makeConnection(*this); });
 }
 
-// ---- reading
-// ----------------------------------------------------------------------------------------------------------------------------
+// ---- reading ----
 
 void TcpConnection::ready(unsigned events) noexcept {
   if (events == pollRead && (state_ & (isOpen | isPaused | peerEnded | isDisconnecting | isDoomed)) == isOpen)
@@ -167,8 +166,7 @@ void TcpConnection::resumeProducing() {
   batch().due(*this);
 }
 
-// ---- writing
-// ----------------------------------------------------------------------------------------------------------------------------
+// ---- writing ----
 
 void TcpConnection::write(std::string_view data) {
   reactorOnlyThread("Transport::write");
@@ -382,8 +380,7 @@ void TcpConnection::fireDrained() noexcept {
     if (!waiter.called()) run("while calling back drained()", [&waiter] { waiter.callback(); });
 }
 
-// ---- producers
-// --------------------------------------------------------------------------------------------------------------------------
+// ---- producers ----
 
 void TcpConnection::registerProducer(std::shared_ptr<PushProducer> producer) {
   if (!producer) throw std::invalid_argument("registerProducer needs a producer, and got a null pointer");
@@ -435,8 +432,7 @@ void TcpConnection::askPull() noexcept {
   run("while calling resumeProducing", [&producer] { producer->resumeProducing(); });
 }
 
-// ---- closing
-// ----------------------------------------------------------------------------------------------------------------------------
+// ---- closing ----
 
 void TcpConnection::loseConnection() {
   reactorOnlyThread("Transport::loseConnection");
@@ -620,8 +616,7 @@ void TcpConnection::letGo() noexcept {
   unref();
 }
 
-// ---- addresses and options
-// --------------------------------------------------------------------------------------------------------------
+// ---- addresses and options ----
 
 TcpConnection::Extras& TcpConnection::extras() {
   if (!extras_) extras_ = std::make_unique<Extras>();

@@ -53,7 +53,9 @@ class OnlyRecorder : public LineOnlyReceiver {
 
 template <class P>
 struct Wire {
-  Wire() : protocol(std::make_shared<P>()), transport(makeRef<testing::StringTransport>()) { protocol->makeConnection(*transport); }
+  Wire() : protocol(std::make_shared<P>()), transport(makeRef<testing::StringTransport>()) {
+    protocol->makeConnection(*transport);
+  }
   void feed(std::string_view data) { protocol->dataReceived(data); }
   void feedAll(const std::vector<std::string_view>& pieces) {
     for (const auto piece : pieces) {
@@ -110,7 +112,8 @@ BOOST_AUTO_TEST_CASE(the_delimiter_may_change_midstream) {
       if (line == "b") wire.protocol->setDelimiter(";;");
     };
     wire.feedAll(pieces);
-    BOOST_TEST(wire.protocol->events == (Events{"line:a", "line:b", "line:c", "line:d"}), boost::test_tools::per_element());
+    BOOST_TEST(wire.protocol->events == (Events{"line:a", "line:b", "line:c", "line:d"}),
+               boost::test_tools::per_element());
   });
 }
 
@@ -134,7 +137,8 @@ BOOST_AUTO_TEST_CASE(raw_mode_and_back_at_any_byte) {
     };
     wire.feedAll(pieces);
     BOOST_TEST(p.raw == "12\r\n5xyz");
-    BOOST_TEST(p.events == (Events{"line:len 5", "line:after", "line:len 0", "line:len 3", "line:end"}), boost::test_tools::per_element());
+    BOOST_TEST(p.events == (Events{"line:len 5", "line:after", "line:len 0", "line:len 3", "line:end"}),
+               boost::test_tools::per_element());
   });
 }
 

@@ -18,7 +18,8 @@ BOOST_AUTO_TEST_CASE(ipv4_is_read_and_written) {
   BOOST_REQUIRE(a);
   BOOST_TEST(a->host() == "192.0.2.7");
   BOOST_TEST(a->port() == 80);
-  for (const char* bad : {"", "1.2.3", "1.2.3.4.5", "1.2.3.256", "01.2.3.4 ", "localhost", "1.2.3.4\n"}) BOOST_TEST(!IPv4Address::parse(bad, 80));
+  for (const char* bad : {"", "1.2.3", "1.2.3.4.5", "1.2.3.256", "01.2.3.4 ", "localhost", "1.2.3.4\n"})
+    BOOST_TEST(!IPv4Address::parse(bad, 80));
   BOOST_TEST(!IPv4Address::parse(std::string_view("1.2.3.4\0", 8), 80));
 }
 
@@ -50,8 +51,9 @@ BOOST_AUTO_TEST_CASE(every_kind_has_a_text) {
 
 // C35: equality and hash by value.
 BOOST_AUTO_TEST_CASE(addresses_are_equal_by_value) {
-  std::unordered_set<Address> seen{*Address::parse("127.0.0.1", 1), *Address::parse("127.0.0.1", 2), *Address::parse("::1", 1),
-                                   UNIXAddress{"a"}, HostnameAddress{"a", 1}, ProcessAddress{}};
+  std::unordered_set<Address> seen{*Address::parse("127.0.0.1", 1), *Address::parse("127.0.0.1", 2),
+                                   *Address::parse("::1", 1),       UNIXAddress{"a"},
+                                   HostnameAddress{"a", 1},         ProcessAddress{}};
   BOOST_TEST(seen.size() == 6U);
   seen.insert(*Address::parse("127.0.0.1", 1));
   seen.insert(*Address::parse("0:0::1", 1));
@@ -75,8 +77,10 @@ BOOST_AUTO_TEST_CASE(the_systems_structures_are_understood) {
   sockaddr_un path{};
   path.sun_family = AF_UNIX;
   std::strcpy(path.sun_path, "/run/x");
-  BOOST_TEST((Address::fromSockaddr(reinterpret_cast<sockaddr*>(&path), sizeof path) == Address(UNIXAddress{"/run/x"})));
-  BOOST_TEST((Address::fromSockaddr(reinterpret_cast<sockaddr*>(&path), sizeof path.sun_family) == Address(UNIXAddress{})));
+  BOOST_TEST(
+      (Address::fromSockaddr(reinterpret_cast<sockaddr*>(&path), sizeof path) == Address(UNIXAddress{"/run/x"})));
+  BOOST_TEST(
+      (Address::fromSockaddr(reinterpret_cast<sockaddr*>(&path), sizeof path.sun_family) == Address(UNIXAddress{})));
   BOOST_TEST((Address::fromSockaddr(reinterpret_cast<sockaddr*>(&v6), 4) == Address(UNIXAddress{})));
 }
 

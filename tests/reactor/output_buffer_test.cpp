@@ -34,7 +34,8 @@ BOOST_AUTO_TEST_CASE(it_is_a_queue_of_bytes) {
       buffer.append(data);
       model += data;
     } else if (!model.empty()) {
-      const std::size_t n = random() % 20 == 0 ? model.size() : random() % std::min<std::size_t>(model.size() + 1, 3000);
+      const std::size_t n =
+          random() % 20 == 0 ? model.size() : random() % std::min<std::size_t>(model.size() + 1, 3000);
       buffer.consume(n);
       model.erase(0, n);
     }

@@ -302,7 +302,8 @@ BOOST_DATA_TEST_CASE(writing_into_a_reset_connection_is_told_later, reactors(), 
 BOOST_DATA_TEST_CASE(what_the_peer_said_before_it_went_is_still_read, reactors(), backend) {
   const auto reactor = makeReactor(backend);
   const auto probe = std::make_shared<Probe>();
-  const auto port = reactor->listenTCP(0, std::make_shared<ProbeFactory>([&] { return probe; }), {.interface = "127.0.0.1"});
+  const auto port =
+      reactor->listenTCP(0, std::make_shared<ProbeFactory>([&] { return probe; }), {.interface = "127.0.0.1"});
   RawPeer peer(port->getHost().port());
   spin(*reactor, [&] { return probe->made(); });
   peer.send("413 too large");

@@ -42,7 +42,8 @@ BOOST_DATA_TEST_CASE(a_client_lives_in_order, reactors(), backend) {
   pair.connector->disconnect();
   pair.spinUntilClosed();
   BOOST_TEST(order == (std::vector<std::string>{"protocol", "factory"}), boost::test_tools::per_element());
-  BOOST_TEST(pair.clientFactory->events == (std::vector<std::string>{"start", "started", "lost", "stop"}), boost::test_tools::per_element());
+  BOOST_TEST(pair.clientFactory->events == (std::vector<std::string>{"start", "started", "lost", "stop"}),
+             boost::test_tools::per_element());
   BOOST_TEST(is<ConnectionDone>(pair.clientFactory->reason));
   pair.connector->disconnect();
 }
@@ -56,11 +57,13 @@ BOOST_DATA_TEST_CASE(a_refusal_comes_later, reactors(), backend) {
   BOOST_TEST(factory->events == (std::vector<std::string>{"start", "started"}), boost::test_tools::per_element());
   BOOST_TEST((connector->state() == Connector::State::connecting));
   spin(*reactor, [&] { return factory->reason.has_value(); });
-  BOOST_TEST(factory->events == (std::vector<std::string>{"start", "started", "failed", "stop"}), boost::test_tools::per_element());
+  BOOST_TEST(factory->events == (std::vector<std::string>{"start", "started", "failed", "stop"}),
+             boost::test_tools::per_element());
   BOOST_TEST(is<ConnectionRefusedError>(factory->reason));
   BOOST_TEST(is<ConnectError>(factory->reason));
   BOOST_TEST(factory->reason->getErrorMessage() ==
-             "Connection was refused by other side: 111: Connection refused (127.0.0.1:" + std::to_string(number) + ").");
+             "Connection was refused by other side: 111: Connection refused (127.0.0.1:" + std::to_string(number) +
+                 ").");
   BOOST_TEST(factory->built.empty());
 }
 
@@ -72,7 +75,8 @@ BOOST_DATA_TEST_CASE(stop_connecting_is_told_at_once, reactors(), backend) {
   const auto connector = reactor->connectTCP("127.0.0.1", port->getHost().port(), factory);
   connector->stopConnecting();
   BOOST_TEST(is<UserError>(factory->reason));
-  BOOST_TEST(factory->events == (std::vector<std::string>{"start", "started", "failed", "stop"}), boost::test_tools::per_element());
+  BOOST_TEST(factory->events == (std::vector<std::string>{"start", "started", "failed", "stop"}),
+             boost::test_tools::per_element());
   turns(*reactor);
   BOOST_TEST(factory->built.empty());
   // Also inside startedConnecting.
@@ -80,7 +84,8 @@ BOOST_DATA_TEST_CASE(stop_connecting_is_told_at_once, reactors(), backend) {
   shy->onStarted = [](Connector& c) { c.stopConnecting(); };
   const auto stopped = reactor->connectTCP("127.0.0.1", port->getHost().port(), shy);
   BOOST_TEST((stopped->state() == Connector::State::disconnected));
-  BOOST_TEST(shy->events == (std::vector<std::string>{"start", "started", "failed", "stop"}), boost::test_tools::per_element());
+  BOOST_TEST(shy->events == (std::vector<std::string>{"start", "started", "failed", "stop"}),
+             boost::test_tools::per_element());
 }
 
 // C2, C3: connect() inside either notification keeps the factory started.
@@ -103,7 +108,8 @@ BOOST_DATA_TEST_CASE(a_factory_may_connect_again, reactors(), backend) {
     factory->built.back()->transport().loseConnection();
   }
   spin(*reactor, [&] { return factory->events.back() == "stop"; });
-  BOOST_TEST(factory->events == (std::vector<std::string>{"start", "started", "failed", "started", "failed", "started", "lost", "started", "lost", "stop"}),
+  BOOST_TEST(factory->events == (std::vector<std::string>{"start", "started", "failed", "started", "failed", "started",
+                                                          "lost", "started", "lost", "stop"}),
              boost::test_tools::per_element());
 }
 
@@ -114,7 +120,8 @@ BOOST_DATA_TEST_CASE(a_client_factory_may_refuse, reactors(), backend) {
   const auto factory = std::make_shared<ProbeClientFactory>([] { return nullptr; });
   reactor->connectTCP("127.0.0.1", port->getHost().port(), factory);
   spin(*reactor, [&] { return factory->reason.has_value(); });
-  BOOST_TEST(factory->events == (std::vector<std::string>{"start", "started", "lost", "stop"}), boost::test_tools::per_element());
+  BOOST_TEST(factory->events == (std::vector<std::string>{"start", "started", "lost", "stop"}),
+             boost::test_tools::per_element());
   BOOST_TEST(is<ConnectionDone>(factory->reason));
 }
 
@@ -193,7 +200,8 @@ BOOST_DATA_TEST_CASE(the_end_of_the_reactor_fails_the_attempt, reactors(), backe
   };
   reactor.reset();
   BOOST_TEST(again == 1);
-  BOOST_TEST(factory->events == (std::vector<std::string>{"start", "started", "failed", "stop"}), boost::test_tools::per_element());
+  BOOST_TEST(factory->events == (std::vector<std::string>{"start", "started", "failed", "stop"}),
+             boost::test_tools::per_element());
 }
 
 // Factory::forProtocol: arguments are kept; std::ref passes references.
@@ -210,7 +218,8 @@ BOOST_DATA_TEST_CASE(for_protocol_makes_one_for_each_connection, reactors(), bac
   };
   const auto reactor = makeReactor(backend);
   std::vector<std::string> seen;
-  const auto port = reactor->listenTCP(0, Factory::forProtocol<Counting>(std::ref(seen), "hi"), {.interface = "127.0.0.1"});
+  const auto port =
+      reactor->listenTCP(0, Factory::forProtocol<Counting>(std::ref(seen), "hi"), {.interface = "127.0.0.1"});
   reactor->connectTCP("127.0.0.1", port->getHost().port(), ClientFactory::forProtocol<Counting>(std::ref(seen), "ho"));
   spin(*reactor, [&] { return seen.size() == 2; });
   BOOST_TEST((std::count(seen.begin(), seen.end(), "hi") == 1 && std::count(seen.begin(), seen.end(), "ho") == 1));

@@ -30,7 +30,9 @@ using namespace bight;
 using namespace std::chrono_literals;
 
 /// Every reactor of this system: each test runs on all of them.
-inline auto reactors() { return boost::unit_test::data::make(availableReactors()); }
+inline auto reactors() {
+  return boost::unit_test::data::make(availableReactors());
+}
 
 /// Turns the loop until `done()`; the limit is only there so that a broken test ends.
 template <class Done>

@@ -92,7 +92,8 @@ BOOST_DATA_TEST_CASE(stopping_leaves_connections_open_and_may_be_undone, reactor
   BOOST_TEST(pair.serverFactory->events == std::vector<std::string>{"start"}, boost::test_tools::per_element());
   second->stopListening();
   second->stopListening();
-  BOOST_TEST(pair.serverFactory->events == (std::vector<std::string>{"start", "stop"}), boost::test_tools::per_element());
+  BOOST_TEST(pair.serverFactory->events == (std::vector<std::string>{"start", "stop"}),
+             boost::test_tools::per_element());
   pair.client->transport().write("still here");
   pair.spinUntil([&] { return pair.server->data() == "still here"; });
   const auto number = pair.port->getHost().port();
@@ -101,7 +102,8 @@ BOOST_DATA_TEST_CASE(stopping_leaves_connections_open_and_may_be_undone, reactor
   BOOST_CHECK_THROW(pair.port->startListening(), std::logic_error);
   RawPeer peer(number);
   spin(*pair.reactor, [&] { return pair.serverFactory->built.size() == 2; });
-  BOOST_TEST(pair.serverFactory->events == (std::vector<std::string>{"start", "stop", "start"}), boost::test_tools::per_element());
+  BOOST_TEST(pair.serverFactory->events == (std::vector<std::string>{"start", "stop", "start"}),
+             boost::test_tools::per_element());
 }
 
 // The reactor keeps a port whose handle was dropped.
@@ -222,7 +224,8 @@ BOOST_DATA_TEST_CASE(ipv6_is_served_too, reactors(), backend) {
 BOOST_DATA_TEST_CASE(ports_may_share_a_number, reactors(), backend) {
   const auto reactor = makeReactor(backend);
   const auto first = reactor->listenTCP(0, probes(), {.interface = "127.0.0.1", .reusePort = true});
-  const auto second = reactor->listenTCP(first->getHost().port(), probes(), {.interface = "127.0.0.1", .reusePort = true});
+  const auto second =
+      reactor->listenTCP(first->getHost().port(), probes(), {.interface = "127.0.0.1", .reusePort = true});
   BOOST_TEST((first->getHost() == second->getHost()));
 }
 
@@ -230,7 +233,8 @@ BOOST_DATA_TEST_CASE(ports_may_share_a_number, reactors(), backend) {
 BOOST_DATA_TEST_CASE(no_delay_may_be_left_off, reactors(), backend) {
   const auto reactor = makeReactor(backend);
   const auto server = std::make_shared<Probe>();
-  const auto port = reactor->listenTCP(0, std::make_shared<ProbeFactory>([&] { return server; }), {.interface = "127.0.0.1", .noDelay = false});
+  const auto port = reactor->listenTCP(0, std::make_shared<ProbeFactory>([&] { return server; }),
+                                       {.interface = "127.0.0.1", .noDelay = false});
   RawPeer peer(port->getHost().port());
   spin(*reactor, [&] { return server->made(); });
   BOOST_TEST(!server->transport().getTcpNoDelay());

@@ -12,7 +12,9 @@ using namespace tcp_test;
 namespace tcp_random_test {
 
 /// Byte number `i` of what an end writes: tells its place, so that a lost, doubled or swapped piece shows.
-char byteAt(std::size_t i, int end) { return static_cast<char>((i * 2654435761U >> 13) + static_cast<std::size_t>(end) * 101); }
+char byteAt(std::size_t i, int end) {
+  return static_cast<char>((i * 2654435761U >> 13) + static_cast<std::size_t>(end) * 101);
+}
 
 /// One end: counts what it has written, checks what it reads.
 class End : public Protocol, public HalfCloseable {
@@ -77,12 +79,18 @@ void step(End& end, std::mt19937& random) {
   if (end.losses > 0) return;
   const auto sizes = [&]() -> std::size_t {
     switch (random() % 6) {
-      case 0: return 1 + random() % 10;
-      case 1: return 1 + random() % 8192;
-      case 2: return 8192 + random() % 3;
-      case 3: return 1 + random() % 100'000;
-      case 4: return 60'000 + random() % 10'000;
-      default: return 1 + random() % 300;
+      case 0:
+        return 1 + random() % 10;
+      case 1:
+        return 1 + random() % 8192;
+      case 2:
+        return 8192 + random() % 3;
+      case 3:
+        return 1 + random() % 100'000;
+      case 4:
+        return 60'000 + random() % 10'000;
+      default:
+        return 1 + random() % 300;
     }
   };
   switch (random() % 40) {
@@ -157,7 +165,8 @@ void play(Reactor& reactor, std::uint32_t seed) {
       if (!end->lost && !end->aborted) end->transport().loseWriteConnection();
     }
   spin(reactor, [&] {
-    return std::all_of(lines.begin(), lines.end(), [](const Line& l) { return l.ends[0]->losses + l.ends[1]->losses >= 2; });
+    return std::all_of(lines.begin(), lines.end(),
+                       [](const Line& l) { return l.ends[0]->losses + l.ends[1]->losses >= 2; });
   });
   for (const auto& line : lines)
     for (int side = 0; side < 2; ++side) {
@@ -183,10 +192,13 @@ BOOST_AUTO_TEST_SUITE(tcp_random)
 
 BOOST_DATA_TEST_CASE(bytes_arrive_exactly_whatever_happens, reactors(), backend) {
   const char* given = std::getenv("BIGHT_SEED");
-  const std::uint32_t first = given ? static_cast<std::uint32_t>(std::strtoul(given, nullptr, 10)) : std::random_device{}();
+  const std::uint32_t first =
+      given ? static_cast<std::uint32_t>(std::strtoul(given, nullptr, 10)) : std::random_device{}();
   for (std::uint32_t i = 0; i < (given ? 1U : 60U); ++i) {
     const auto reactor = makeReactor(backend);
-    BOOST_TEST_CONTEXT("BIGHT_SEED=" << first + i) { play(*reactor, first + i); }
+    BOOST_TEST_CONTEXT("BIGHT_SEED=" << first + i) {
+      play(*reactor, first + i);
+    }
   }
 }
 

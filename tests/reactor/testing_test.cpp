@@ -100,7 +100,8 @@ BOOST_AUTO_TEST_CASE(a_blocked_string_transport_buffers) {
   BOOST_TEST(transport->value() == "0123456789x");
   transport->lose(*protocol, Failure(ConnectionDone()));
   transport->lose(*protocol, Failure(ConnectionDone()));
-  BOOST_TEST(producer->calls == (std::vector<std::string>{"pause", "resume", "stop"}), boost::test_tools::per_element());
+  BOOST_TEST(producer->calls == (std::vector<std::string>{"pause", "resume", "stop"}),
+             boost::test_tools::per_element());
   BOOST_TEST(protocol->losses() == 1);
 }
 
@@ -242,7 +243,8 @@ BOOST_AUTO_TEST_CASE(a_memory_reactor_remembers_and_connects) {
   client->transport().write("ping");
   pump->flush();
   BOOST_TEST(client->data() == "ping");
-  BOOST_CHECK_THROW(reactor.listenTCP(8000, Factory::forProtocol<Echo>(), {.interface = "127.0.0.1"}), CannotListenError);
+  BOOST_CHECK_THROW(reactor.listenTCP(8000, Factory::forProtocol<Echo>(), {.interface = "127.0.0.1"}),
+                    CannotListenError);
   port->stopListening();
   BOOST_TEST(reactor.tcpServers()[0]->factory().numPorts() == 0U);
   BOOST_CHECK_THROW(reactor.connectTo(8000, client), std::invalid_argument);
@@ -252,7 +254,9 @@ BOOST_AUTO_TEST_CASE(a_memory_reactor_remembers_and_connects) {
 BOOST_AUTO_TEST_CASE(a_memory_reactor_lets_the_test_decide_about_attempts) {
   class Remembers : public ClientFactory {
    public:
-    std::shared_ptr<Protocol> buildProtocol(const Address&) override { return std::make_shared<AccumulatingProtocol>(); }
+    std::shared_ptr<Protocol> buildProtocol(const Address&) override {
+      return std::make_shared<AccumulatingProtocol>();
+    }
     void startedConnecting(Connector&) override { events.push_back("started"); }
     void clientConnectionFailed(Connector&, const Failure& f) override { events.push_back("failed " + f.typeName()); }
     void clientConnectionLost(Connector&, const Failure& f) override { events.push_back("lost " + f.typeName()); }
@@ -273,8 +277,9 @@ BOOST_AUTO_TEST_CASE(a_memory_reactor_lets_the_test_decide_about_attempts) {
   connector->connect();
   connector->stopConnecting();
   BOOST_CHECK_THROW(connector->stopConnecting(), NotConnectingError);
-  BOOST_TEST(factory->events == (std::vector<std::string>{"started", "failed bight::ConnectionRefusedError", "stop", "started", "lost bight::ConnectionDone",
-                                                          "stop", "started", "failed bight::UserError", "stop"}),
+  BOOST_TEST(factory->events == (std::vector<std::string>{"started", "failed bight::ConnectionRefusedError", "stop",
+                                                          "started", "lost bight::ConnectionDone", "stop", "started",
+                                                          "failed bight::UserError", "stop"}),
              boost::test_tools::per_element());
 }
 

@@ -99,8 +99,7 @@ class Deferred {
     if (chain_) chain_->dropHandle();
   }
 
-  // --- firing
-  // ---------------------------------------------------------------------------------------------------------------------
+  // ---- firing ----
 
   /// The producer's end: copyable, and it can do nothing but fire. See Promise for what happens when the last one dies.
   Promise<T> promise() const {
@@ -145,8 +144,7 @@ class Deferred {
   }
   void errback(std::source_location at = std::source_location::current()) { errback(Failure(), at); }
 
-  // --- stages
-  // ---------------------------------------------------------------------------------------------------------------------
+  // ---- stages ----
 
   /// Adds a stage that sees a value; a failure passes it by. See the class for what `f` may take and return.
   template <class F>
@@ -229,8 +227,7 @@ class Deferred {
   Deferred addTimeout(std::chrono::nanoseconds limit, Clock& clock, F&& onTimeoutCancel,
                       std::source_location at = std::source_location::current()) &&;
 
-  // --- control
-  // --------------------------------------------------------------------------------------------------------------------
+  // ---- control ----
 
   /// Asks the operation to stop (A35-A44). Not fired yet: its canceller runs, or it fails with CancelledError at once.
   /// Waiting for a Deferred that a stage returned: that one is cancelled. Otherwise nothing. A request, not a state:
@@ -255,8 +252,7 @@ class Deferred {
   /// For messages: "<Deferred<int> at 0x… waiting on Deferred at 0x…>" (A31).
   std::string toString() const { return detail::describe(need(), typeid(T)); }
 
-  // --- for the package
-  // ------------------------------------------------------------------------------------------------------------
+  // ---- for the package ----
 
   /// @cond internal
   explicit Deferred(detail::Chain* chain) noexcept : chain_(chain) {}  // takes over one handle

@@ -179,8 +179,7 @@ RequestParser::Step RequestParser::refuse(int status, const char* sentence) noex
   return Step::refused;
 }
 
-// --- the head
-// -------------------------------------------------------------------------------------------------------------------------
+// ---- the head ----
 
 RequestParser::Event RequestParser::readHead(std::string_view& input) {
   const std::size_t had = buffer_.size();
@@ -508,8 +507,7 @@ void RequestParser::splitPath(std::string_view rest) noexcept {
   head_.query = mark < rest.size() ? rest.substr(mark + 1) : std::string_view();
 }
 
-// --- the content
-// ----------------------------------------------------------------------------------------------------------------------
+// ---- the content ----
 
 RequestParser::Event RequestParser::readContent(std::string_view& input, Stage then) {
   if (input.empty()) return Event::needMore;

@@ -3,10 +3,9 @@
 ///
 /// | | tells | is told |
 /// |---|---|---|
-/// | `PushProducer` | writes whenever it has something | `pauseProducing()` when the consumer's buffer is too full,
-/// `resumeProducing()` when it is empty again | | `PullProducer` | writes once (one or more `write()`s) for each call |
-/// `resumeProducing()`: once when registered, and once each time the buffer has drained | | `Consumer` | |
-/// `registerProducer`, `write`, `unregisterProducer` when the producer is done |
+/// | `PushProducer` | writes whenever it has something | `pauseProducing()` when the consumer's buffer is too full, `resumeProducing()` when it is empty again |
+/// | `PullProducer` | writes once (one or more `write()`s) for each call | `resumeProducing()`: once when registered, and once each time the buffer has drained |
+/// | `Consumer` | | `registerProducer`, `write`, `unregisterProducer` when the producer is done |
 ///
 /// Twisted's IPushProducer, IPullProducer and IConsumer; which kind a producer is (Twisted's `streaming` flag) is its
 /// type here. Every `Transport` is a consumer of what you write; what it receives is a push producer, see

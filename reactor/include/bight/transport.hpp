@@ -3,11 +3,10 @@
 ///
 /// | call | what happens |
 /// |---|---|
-/// | `write(bytes)` | sent at the end of the present dispatch, together with all that was written to the same
-/// connection in it | | `loseConnection()` | no more reading; what was written still goes out; then
-/// `connectionLost(ConnectionDone)` | | `loseWriteConnection()` | what was written goes out, then our half is closed;
-/// reading goes on | | `abortConnection()` | everything unsent is dropped, the peer sees a reset;
-/// `connectionLost(ConnectionAborted)` after the dispatch |
+/// | `write(bytes)` | sent at the end of the present dispatch, with all that was written to the same connection in it |
+/// | `loseConnection()` | no more reading; what was written still goes out; then `connectionLost(ConnectionDone)` |
+/// | `loseWriteConnection()` | what was written goes out, then our half is closed; reading goes on |
+/// | `abortConnection()` | what is unsent is dropped, the peer sees a reset; `connectionLost(ConnectionAborted)` after the dispatch |
 ///
 /// **Lifetime.** Transports carry their own count (`Ref<Transport>`). A protocol's `transport()` is valid from
 /// `connectionMade()` until the protocol dies, also after the connection is lost: then writes are ignored, and

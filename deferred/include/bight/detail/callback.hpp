@@ -119,8 +119,7 @@ using NextOf = typename CallbackNext<F, T>::Type;
 template <class F, class T>
 concept Retypes = CallbackForm<F, T>::ok && !std::is_same_v<NextOf<F, T>, T> && !std::is_void_v<NextOf<F, T>>;
 
-// --- errbacks
-// -----------------------------------------------------------------------------------------------------------------------
+// ---- errbacks ----
 
 template <class G>
 inline constexpr bool takesFailure = std::is_invocable_v<G&, const Failure&> || std::is_invocable_v<G&, Failure&&>;
@@ -162,8 +161,7 @@ template <class F, class G, class T>
 concept RetypesWith = Retypes<F, T> && takesFailure<G> && recoversTo<ErrbackReturn<G>, NextOf<F, T>> &&
                       !std::is_void_v<ReturnedValue<ErrbackReturn<G>>>;
 
-// --- what mistakes are answered with
-// ------------------------------------------------------------------------------------------------
+// ---- what mistakes are answered with ----
 
 /// Whether F has one fixed list of parameters. Of a generic lambda nothing more is asked once it refused a T: each
 /// question instantiates its body, and each instantiation that fails is an error of its own.

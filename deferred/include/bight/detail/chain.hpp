@@ -154,8 +154,7 @@ class BIGHT_API Chain {
   Chain(const Chain&) = delete;
   Chain& operator=(const Chain&) = delete;
 
-  // --- counts
-  // ---------------------------------------------------------------------------------------------------------------------
+  // ---- counts ----
 
   void addReference() noexcept { ++references_; }
   void dropReference() noexcept {
@@ -187,8 +186,7 @@ class BIGHT_API Chain {
     dropReference();
   }
 
-  // --- firing
-  // ---------------------------------------------------------------------------------------------------------------------
+  // ---- firing ----
 
   /// Whether `callback`/`errback` may go on; false if this one firing is to be swallowed (A35). Throws
   /// AlreadyCalledError.
@@ -228,8 +226,7 @@ class BIGHT_API Chain {
   /// The producer has gone without firing: fails with AbandonedError.
   void abandon() noexcept;
 
-  // --- the result
-  // -----------------------------------------------------------------------------------------------------------------
+  // ---- the result ----
 
   bool isCalled() const noexcept { return flags_ & called; }
   bool failed() const noexcept { return held_ == &valueType<Failure>; }
@@ -276,8 +273,7 @@ class BIGHT_API Chain {
     return (flags_ & (called | running | queued)) == called && pauses_ == 0 && !waitingOn_ && stages_.empty();
   }
 
-  // --- stages
-  // ---------------------------------------------------------------------------------------------------------------------
+  // ---- stages ----
 
   /// Whether the chain ends with a result of type T, for those who add a stage that needs it.
   template <class T>
