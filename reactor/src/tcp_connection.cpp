@@ -169,17 +169,16 @@ void TcpConnection::resumeProducing() {
 // ---- writing ----
 
 void TcpConnection::write(std::string_view data) {
-  reactorOnlyThread("Transport::write");
-  if (!takesWrites() || data.empty()) return;
-  if (!extras_ && batch().append(*this, data)) [[likely]]
+  // Each echoed message comes this way, so it is one row of questions, and everything else is out of it.
+  if (takesWrites() && reactor().isInIOThread() && !data.empty() && !extras_ && batch().append(*this, data)) [[likely]]
     return;
   writeSlowly(data);
 }
 
-/// A write that is large, or not the only one, or of a connection with extras. Not inlined: that keeps the short way
-/// short.
+/// A write that is large, or not the only one, or of a connection with extras, or not to be.
 [[gnu::noinline]] void TcpConnection::writeSlowly(std::string_view data) {
-  if (overfull()) return;
+  reactorOnlyThread("Transport::write");
+  if (!takesWrites() || data.empty() || overfull()) return;
   put(data);
   if (extras_) written();
 }
@@ -263,7 +262,7 @@ void TcpConnection::sendNow(const std::string_view* pieces, std::size_t count, s
 void TcpConnection::sendOnly(std::string_view data) noexcept {
   ssize_t sent = 0;
   if (!keepsOutput()) [[likely]] {
-    sent = sendPiece(fd_, data);
+    sent = ::send(fd_, data.data(), data.size(), quietly);
     if (sent == static_cast<ssize_t>(data.size())) [[likely]]
       return;
   }
