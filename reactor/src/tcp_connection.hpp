@@ -152,8 +152,17 @@ class TcpConnection final : public Transport, private PollTarget, private Owned 
   void startGraceful();
   void gracefulOver();
   void userFailed(std::string_view context) noexcept;
+  /// Runs user code; if it throws, the connection closes with that. @return whether it threw nothing
   template <class F>
-  bool run(std::string_view context, F&& f) noexcept;
+  bool run(std::string_view context, F&& f) noexcept {
+    try {
+      std::forward<F>(f)();
+      return true;
+    } catch (...) {
+      userFailed(context);
+      return false;
+    }
+  }
   enum class End { orderly, reset };
   void close(Failure reason, End end = End::orderly) noexcept;
   bool hearsMore() noexcept;
