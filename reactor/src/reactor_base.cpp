@@ -406,16 +406,14 @@ void ReactorBase::callSoon(Function<void()> call) {
 }
 
 void ReactorBase::own(Owned& owned) noexcept {
-  if (owned.isOwned_) return;
-  owned.isOwned_ = true;
+  if (isOwned(owned)) return;
   owned.older_ = newestOwned_;
   (newestOwned_ ? newestOwned_->newer_ : oldestOwned_) = &owned;
   newestOwned_ = &owned;
 }
 
 void ReactorBase::disown(Owned& owned) noexcept {
-  if (!owned.isOwned_) return;
-  owned.isOwned_ = false;
+  if (!isOwned(owned)) return;
   (owned.newer_ ? owned.newer_->older_ : newestOwned_) = owned.older_;
   (owned.older_ ? owned.older_->newer_ : oldestOwned_) = owned.newer_;
   owned.newer_ = owned.older_ = nullptr;

@@ -47,7 +47,6 @@ class Owned {
   friend class ReactorBase;
   Owned* newer_ = nullptr;
   Owned* older_ = nullptr;
-  bool isOwned_ = false;
 };
 
 class ReactorBase final : public Reactor {
@@ -116,6 +115,8 @@ class ReactorBase final : public Reactor {
   /// Puts a connection or port on the list of what the shutdown ends (B7), or takes it off. Both may be repeated.
   void own(Owned& owned) noexcept;
   void disown(Owned& owned) noexcept;
+  /// Asked of the list itself: a flag would cost each connection a word.
+  bool isOwned(const Owned& owned) const noexcept { return owned.newer_ || newestOwned_ == &owned; }
 
   /// Logs what user code did wrong, and goes on (B28).
   void report(std::string_view context, const Failure& failure) noexcept;

@@ -84,8 +84,8 @@ class TcpConnection final : public Transport, private PollTarget, private Owned 
     writeBroken = 512      // writing has failed; what the peer said before is still read
   };
   bool is(unsigned states) const noexcept { return (state_ & states) != 0; }
-  void enter(State state) noexcept { state_ = static_cast<std::uint16_t>(state_ | state); }
-  void leave(State state) noexcept { state_ = static_cast<std::uint16_t>(state_ & ~state); }
+  void enter(State state) noexcept { state_ = static_cast<std::uint16_t>(state_ | state) & 0xfff; }
+  void leave(State state) noexcept { state_ = static_cast<std::uint16_t>(state_ & ~state) & 0xfff; }
 
   /// What an idle connection does not have.
   struct Extras {
@@ -177,9 +177,10 @@ class TcpConnection final : public Transport, private PollTarget, private Owned 
   std::int32_t firstPiece_ = WriteBatch::none;
   std::array<std::uint8_t, 4> peerBytes_{};  // IPv4; an IPv6 peer is in the extras
   std::uint16_t peerPort_ = 0;
-  std::uint8_t interest_ = 0;     // what the poller watches now
-  bool isDue_ = false;            // in the batch's list
-  std::uint16_t state_ = isOpen;  // of the states above
+  // Together they fill the last two bytes before the next size of memory block.
+  std::uint16_t state_ : 12 = isOpen;  // of the states above
+  std::uint16_t interest_ : 2 = 0;     // what the poller watches now
+  std::uint16_t isDue_ : 1 = 0;        // in the batch's list
 };
 
 }  // namespace bight::detail

@@ -111,7 +111,7 @@ void WriteBatch::drop(TcpConnection& connection) noexcept {
 void WriteBatch::due(TcpConnection& connection) {
   if (connection.isDue_) return;
   due_.push_back(&connection);
-  connection.isDue_ = true;
+  connection.isDue_ = 1;
   more_ = true;
 }
 
@@ -152,7 +152,7 @@ void WriteBatch::finish() noexcept {
     sendAll();
     // Settling one connection may make others due, or write to them; those are appended, or sent by the next round.
     for (std::size_t i = 0; i < due_.size(); ++i) {
-      due_[i]->isDue_ = false;
+      due_[i]->isDue_ = 0;
       due_[i]->settle();
     }
     due_.clear();
