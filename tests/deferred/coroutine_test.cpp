@@ -52,7 +52,7 @@ BOOST_AUTO_TEST_CASE(the_body_starts_at_once_and_has_fired_if_it_never_waits) {
 
 // A80
 BOOST_AUTO_TEST_CASE(a_failure_is_thrown_at_the_wait_with_its_own_type) {
-  auto body = [this](Deferred<int> d) -> Deferred<std::string> {
+  auto body = [](Deferred<int> d) -> Deferred<std::string> {
     std::string what;
     try {
       static_cast<void>(co_await std::move(d));
