@@ -201,7 +201,7 @@ void TcpConnector::ready(unsigned) noexcept {
 
 void TcpConnector::established(Descriptor socket, const SocketAddress& peer) {
   const auto origin = makeRef<Origin>(shared_from_this());
-  const auto connection = makeRef<TcpConnection>(*origin, std::move(socket), peer);
+  const auto connection = makeRef<StreamConnection>(*origin, std::move(socket), peer);
   try {
     connection->attach();
   } catch (const std::exception& e) {

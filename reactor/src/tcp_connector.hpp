@@ -16,7 +16,7 @@
 
 #include "reactor_base.hpp"
 #include "socket.hpp"
-#include "tcp_connection.hpp"
+#include "stream_connection.hpp"
 
 namespace bight::detail {
 
@@ -68,7 +68,7 @@ class TcpConnector final : public Connector,
   Descriptor socket_;
   PollHandle* handle_ = nullptr;
   DelayedCall timeoutCall_;
-  Ref<TcpConnection> connection_;
+  Ref<StreamConnection> connection_;
   std::shared_ptr<TcpConnector> self_;
 };
 

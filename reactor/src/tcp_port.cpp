@@ -24,7 +24,7 @@
 #include <bight/connection_errors.hpp>
 #include <bight/deferred.hpp>
 
-#include "tcp_connection.hpp"
+#include "stream_connection.hpp"
 
 namespace bight::detail {
 
@@ -154,7 +154,7 @@ bool TcpPort::refused(int error) noexcept {
 
 /// Starts a connection. @return false if user code threw, which ends the batch
 bool TcpPort::take(Descriptor socket, const SocketAddress& peer) noexcept {
-  const auto connection = makeRef<TcpConnection>(*origin_, std::move(socket), peer);
+  const auto connection = makeRef<StreamConnection>(*origin_, std::move(socket), peer);
   try {
     connection->attach();
     complained_ = false;

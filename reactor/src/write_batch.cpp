@@ -27,7 +27,7 @@
 
 #include <utility>
 
-#include "tcp_connection.hpp"
+#include "stream_connection.hpp"
 
 namespace bight::detail {
 
@@ -37,7 +37,7 @@ WriteBatch::~WriteBatch() {
   for (std::size_t i = 0; i < released_.size(); ++i) released_[i]->letGo();
 }
 
-void WriteBatch::add(TcpConnection& connection, std::string_view data) {
+void WriteBatch::add(StreamConnection& connection, std::string_view data) {
   if (data.size() > capacity - used_) sendAll();
   // Sending may have shown that the peer is slow: then the bytes have to queue behind what is kept.
   if (connection.keepsOutput()) return connection.keep(data);
@@ -48,7 +48,7 @@ void WriteBatch::add(TcpConnection& connection, std::string_view data) {
 /// The piece that grew is complete: it joins its connection's chain.
 void WriteBatch::endWriter() {
   if (!writer_) return;
-  TcpConnection& connection = *writer_;
+  StreamConnection& connection = *writer_;
   const auto here = static_cast<std::int32_t>(pieces_.size());
   pieces_.push_back(
       {&connection, static_cast<std::uint32_t>(begin_), static_cast<std::uint32_t>(used_ - begin_), none, here});
@@ -63,7 +63,7 @@ void WriteBatch::endWriter() {
   }
 }
 
-std::size_t WriteBatch::take(TcpConnection& connection, iovec* pieces, std::size_t count) noexcept {
+std::size_t WriteBatch::take(StreamConnection& connection, iovec* pieces, std::size_t count) noexcept {
   if (writer_ == &connection) {
     if (connection.firstPiece_ == none) {
       pieces->iov_base = bytes_.get() + begin_;
@@ -90,32 +90,32 @@ std::size_t WriteBatch::take(TcpConnection& connection, iovec* pieces, std::size
   return taken;
 }
 
-bool WriteBatch::isPending(const TcpConnection& connection) const noexcept {
+bool WriteBatch::isPending(const StreamConnection& connection) const noexcept {
   return writer_ == &connection || connection.firstPiece_ != none;
 }
 
-std::size_t WriteBatch::pending(const TcpConnection& connection) const noexcept {
+std::size_t WriteBatch::pending(const StreamConnection& connection) const noexcept {
   std::size_t bytes = writer_ == &connection ? used_ - begin_ : 0;
   for (auto at = connection.firstPiece_; at != none; at = pieces_[static_cast<std::size_t>(at)].next)
     bytes += pieces_[static_cast<std::size_t>(at)].length;
   return bytes;
 }
 
-void WriteBatch::drop(TcpConnection& connection) noexcept {
+void WriteBatch::drop(StreamConnection& connection) noexcept {
   if (writer_ == &connection) writer_ = nullptr;
   for (auto at = std::exchange(connection.firstPiece_, none); at != none;
        at = pieces_[static_cast<std::size_t>(at)].next)
     pieces_[static_cast<std::size_t>(at)].connection = nullptr;
 }
 
-void WriteBatch::due(TcpConnection& connection) {
+void WriteBatch::due(StreamConnection& connection) {
   if (connection.isDue_) return;
   due_.push_back(&connection);
   connection.isDue_ = 1;
   more_ = true;
 }
 
-void WriteBatch::release(TcpConnection* connection) {
+void WriteBatch::release(StreamConnection* connection) {
   released_.push_back(connection);
   more_ = true;
 }
@@ -127,7 +127,7 @@ void WriteBatch::keepAlive(std::shared_ptr<Protocol> protocol) {
 
 /// The usual end of a dispatch: one connection wrote.
 void WriteBatch::sendWriter() noexcept {
-  TcpConnection& only = *std::exchange(writer_, nullptr);
+  StreamConnection& only = *std::exchange(writer_, nullptr);
   only.sendOnly({bytes_.get() + begin_, std::exchange(used_, 0) - begin_});
 }
 

@@ -18,7 +18,7 @@ class Protocol;
 
 namespace bight::detail {
 
-class TcpConnection;
+class StreamConnection;
 
 /// The end-of-dispatch work of all connections of one reactor. See write_batch.cpp for how it works.
 ///
@@ -30,7 +30,7 @@ class WriteBatch {
   static constexpr std::size_t capacity = 64 * 1024;
   /// A write larger than this does not go through the batch: copying it would cost more than its own system call.
   static constexpr std::size_t largestPiece = 8 * 1024;
-  /// "No piece": see `TcpConnection::firstPiece_`.
+  /// "No piece": see `StreamConnection::firstPiece_`.
   static constexpr std::int32_t none = -1;
 
   WriteBatch();
@@ -56,7 +56,7 @@ class WriteBatch {
 
   /// The short way of `add`, for a connection that keeps no output, while nobody else writes. @return false if it is
   /// the long way after all
-  bool append(TcpConnection& connection, std::string_view data) noexcept {
+  bool append(StreamConnection& connection, std::string_view data) noexcept {
     if (data.size() > largestPiece || data.size() > capacity - used_) return false;
     if (writer_ != &connection) {
       if (writer_) return false;
@@ -69,21 +69,21 @@ class WriteBatch {
   }
   /// Copies `data` (at most `largestPiece` bytes) behind what the connection wrote before. May send everything that is
   /// pending, to make room.
-  void add(TcpConnection& connection, std::string_view data);
+  void add(StreamConnection& connection, std::string_view data);
   /// The pending pieces of a connection, in order, as memory; they are not pending any more. Valid until the next
   /// `add`.
   /// @returns how many pieces; the rest, if there are more than `count`, stays pending
-  std::size_t take(TcpConnection& connection, iovec* pieces, std::size_t count) noexcept;
+  std::size_t take(StreamConnection& connection, iovec* pieces, std::size_t count) noexcept;
   /// Whether anything is pending for a connection, and how many bytes.
-  bool isPending(const TcpConnection& connection) const noexcept;
-  std::size_t pending(const TcpConnection& connection) const noexcept;
+  bool isPending(const StreamConnection& connection) const noexcept;
+  std::size_t pending(const StreamConnection& connection) const noexcept;
   /// Forgets what is pending for a connection.
-  void drop(TcpConnection& connection) noexcept;
+  void drop(StreamConnection& connection) noexcept;
   /// `connection.settle()` is called before the flush ends. Once, however often this is called before.
-  void due(TcpConnection& connection);
+  void due(StreamConnection& connection);
   /// A closed connection gives back the reactor's count of it: at the end of the flush, so that whoever is on the stack
   /// still finds it.
-  void release(TcpConnection* connection);
+  void release(StreamConnection* connection);
   /// Keeps a protocol as long, for the same reason.
   void keepAlive(std::shared_ptr<Protocol> protocol);
 
@@ -91,7 +91,7 @@ class WriteBatch {
 
  private:
   struct Piece {
-    TcpConnection* connection;  // null: sent or dropped
+    StreamConnection* connection;  // null: sent or dropped
     std::uint32_t offset;
     std::uint32_t length;
     std::int32_t next;  // the next piece of the same connection
@@ -104,15 +104,15 @@ class WriteBatch {
   void finish() noexcept;
 
   // The piece that grows: who writes, and where it began. It enters pieces_ only when somebody else writes.
-  TcpConnection* writer_ = nullptr;
+  StreamConnection* writer_ = nullptr;
   std::size_t begin_ = 0;
   std::size_t used_ = 0;
   std::unique_ptr<char[]> bytes_;
   bool more_ = false;  // there may be more to do than to send what writer_ wrote
   bool flushing_ = false;
   std::vector<Piece> pieces_;
-  std::vector<TcpConnection*> due_;
-  std::vector<TcpConnection*> released_;
+  std::vector<StreamConnection*> due_;
+  std::vector<StreamConnection*> released_;
   std::vector<std::shared_ptr<Protocol>> protocols_;  // let go of with released_
 };
 

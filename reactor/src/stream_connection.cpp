@@ -24,8 +24,8 @@
 // When writing fails, what the peer said before it went is still read (`writeBroken`): it may be the answer to what we
 // were writing.
 //
-// The writing side is in tcp_output.cpp.
-#include "tcp_connection.hpp"
+// The writing side is in stream_output.cpp.
+#include "stream_connection.hpp"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -40,14 +40,14 @@
 namespace bight::detail {
 
 // Ten thousand idle ones shall cost little: one word more is sixteen bytes more, as memory is handed out.
-static_assert(sizeof(void*) != 8 || sizeof(TcpConnection) <= 104);
+static_assert(sizeof(void*) != 8 || sizeof(StreamConnection) <= 104);
 
 namespace {
 /// How long a closed socket waits for a peer that is still talking.
 constexpr Duration lingerTime = std::chrono::seconds(2);
 }  // namespace
 
-TcpConnection::TcpConnection(ConnectionOrigin& origin, Descriptor socket, const SocketAddress& peer)
+StreamConnection::StreamConnection(ConnectionOrigin& origin, Descriptor socket, const SocketAddress& peer)
     : origin_(&origin), fd_(socket.release()) {
   if (peer.family() == AF_INET6) {
     const Address address = peer.address();
@@ -60,18 +60,18 @@ TcpConnection::TcpConnection(ConnectionOrigin& origin, Descriptor socket, const 
   }
 }
 
-TcpConnection::~TcpConnection() {
+StreamConnection::~StreamConnection() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-void TcpConnection::attach() {
+void StreamConnection::attach() {
   handle_ = reactor().poller().add(fd_, pollRead, *this);
   interest_ = pollRead;
   reactor().own(*this);
   ref();
 }
 
-void TcpConnection::detach() noexcept {
+void StreamConnection::detach() noexcept {
   leave(isOpen);
   reactor().poller().remove(handle_);
   reactor().disown(*this);
@@ -79,14 +79,14 @@ void TcpConnection::detach() noexcept {
   batch().release(this);
 }
 
-bool TcpConnection::start(std::shared_ptr<Protocol> protocol) noexcept {
+bool StreamConnection::start(std::shared_ptr<Protocol> protocol) noexcept {
   protocol_ = std::move(protocol);
   return run("while calling connectionMade", [this] { protocol_->makeConnection(*this); });
 }
 
 // ---- reading ----
 
-void TcpConnection::ready(unsigned events) noexcept {
+void StreamConnection::ready(unsigned events) noexcept {
   if (events == pollRead && (state_ & (isOpen | isPaused | peerEnded | isDisconnecting | isDoomed)) == isOpen)
       [[likely]]
     receive();
@@ -94,7 +94,7 @@ void TcpConnection::ready(unsigned events) noexcept {
     readyOtherwise(events);
 }
 
-[[gnu::noinline]] void TcpConnection::readyOtherwise(unsigned events) noexcept {
+[[gnu::noinline]] void StreamConnection::readyOtherwise(unsigned events) noexcept {
   if (events & pollWrite) {
     if (keepsOutput()) sendKept();
     if (is(isOpen) && !is(isDoomed | writeBroken) && !hasOutput() && extras_) outputGone();
@@ -110,7 +110,7 @@ void TcpConnection::ready(unsigned events) noexcept {
   }
 }
 
-void TcpConnection::receive() noexcept {
+void StreamConnection::receive() noexcept {
   const auto buffer = reactor().readBuffer();
   const ssize_t got = ::recv(fd_, buffer.data(), buffer.size(), 0);
   if (got <= 0) [[unlikely]]
@@ -122,7 +122,7 @@ void TcpConnection::receive() noexcept {
   }
 }
 
-[[gnu::noinline]] void TcpConnection::receivedNothing(ssize_t got) noexcept {
+[[gnu::noinline]] void StreamConnection::receivedNothing(ssize_t got) noexcept {
   if (got == 0)
     endOfData();
   else if (!isTransient(errno))
@@ -131,12 +131,12 @@ void TcpConnection::receive() noexcept {
 
 /// What comes after loseConnection() is of no interest; but it must be read, or the system would answer our close with
 /// a reset, which takes from the peer what is still on its way to it.
-void TcpConnection::discard() noexcept {
+void StreamConnection::discard() noexcept {
   if (!hearsMore() && is(peerEnded)) batch().due(*this);
 }
 
 /// Reads and forgets. @return whether there was anything; at the end, enters peerEnded
-bool TcpConnection::hearsMore() noexcept {
+bool StreamConnection::hearsMore() noexcept {
   const auto buffer = reactor().readBuffer();
   const ssize_t got = ::recv(fd_, buffer.data(), buffer.size(), 0);
   if (got > 0) enter(hasDiscarded);
@@ -144,7 +144,7 @@ bool TcpConnection::hearsMore() noexcept {
   return got > 0;
 }
 
-void TcpConnection::endOfData() noexcept {
+void StreamConnection::endOfData() noexcept {
   if (is(writeBroken)) return close(*extras_->fate);
   auto* halfCloseable = dynamic_cast<HalfCloseable*>(protocol_.get());
   if (!halfCloseable) return close(Failure(ConnectionDone()));
@@ -153,14 +153,14 @@ void TcpConnection::endOfData() noexcept {
   run("while calling readConnectionLost", [halfCloseable] { halfCloseable->readConnectionLost(); });
 }
 
-void TcpConnection::pauseProducing() {
+void StreamConnection::pauseProducing() {
   if (!is(isOpen) || is(isPaused)) return;
   enter(isPaused);
   if (is(writeBroken)) enter(isDoomed);
   batch().due(*this);
 }
 
-void TcpConnection::resumeProducing() {
+void StreamConnection::resumeProducing() {
   if (!is(isOpen) || !is(isPaused) || is(isDisconnecting) || is(isDoomed)) return;
   leave(isPaused);
   batch().due(*this);
@@ -168,7 +168,7 @@ void TcpConnection::resumeProducing() {
 
 // ---- closing ----
 
-void TcpConnection::loseConnection() {
+void StreamConnection::loseConnection() {
   reactorOnlyThread("Transport::loseConnection");
   if (!is(isOpen) || is(isDisconnecting) || is(isDoomed)) return;
   enter(isDisconnecting);
@@ -176,19 +176,19 @@ void TcpConnection::loseConnection() {
   batch().due(*this);
 }
 
-void TcpConnection::loseWriteConnection() {
+void StreamConnection::loseWriteConnection() {
   if (!is(isOpen) || is(writeClosing | isDisconnecting | isDoomed | writeBroken)) return;
   enter(writeClosing);
   batch().due(*this);
 }
 
-void TcpConnection::abortConnection() {
+void StreamConnection::abortConnection() {
   reactorOnlyThread("Transport::abortConnection");
   if (!is(isOpen) || is(isDoomed)) return;
   doom(std::nullopt);
 }
 
-void TcpConnection::doom(std::optional<Failure> fate) noexcept {
+void StreamConnection::doom(std::optional<Failure> fate) noexcept {
   if (is(isDoomed)) return;
   enter(isDoomed);
   if (fate && !is(writeBroken)) extras().fate = std::move(fate);
@@ -196,21 +196,21 @@ void TcpConnection::doom(std::optional<Failure> fate) noexcept {
   batch().due(*this);
 }
 
-void TcpConnection::setGracefulLimit(Duration limit) {
+void StreamConnection::setGracefulLimit(Duration limit) {
   extras().graceful = limit;
   if (!is(isOpen) || !is(isDisconnecting)) return;
   if (extras_->gracefulCall.active()) extras_->gracefulCall.cancel();
   batch().due(*this);
 }
 
-void TcpConnection::startGraceful() {
+void StreamConnection::startGraceful() {
   if (extras().graceful <= Duration::zero() || extras_->gracefulCall.active()) return;
   extras_->moved = false;
   extras_->gracefulCall =
-      reactor().callLater(extras_->graceful, [self = Ref<TcpConnection>(this)] { self->gracefulOver(); });
+      reactor().callLater(extras_->graceful, [self = Ref<StreamConnection>(this)] { self->gracefulOver(); });
 }
 
-void TcpConnection::gracefulOver() {
+void StreamConnection::gracefulOver() {
   if (!is(isOpen) || is(isDoomed)) return;
   if (extras_->moved) return startGraceful();
   const auto seconds = std::chrono::duration_cast<std::chrono::milliseconds>(extras_->graceful).count();
@@ -221,7 +221,7 @@ void TcpConnection::gracefulOver() {
 }
 
 /// The end of the dispatch: closes what is to be closed, and tells the poller what to watch. May run user code.
-void TcpConnection::settle() noexcept {
+void StreamConnection::settle() noexcept {
   if (!is(isOpen)) return;
   if (is(isDoomed)) {
     if (!extras_ || !extras_->fate) return close(Failure(ConnectionAborted()), End::reset);
@@ -253,12 +253,12 @@ void TcpConnection::settle() noexcept {
   watch();
 }
 
-bool TcpConnection::wantsWritable() const noexcept {
+bool StreamConnection::wantsWritable() const noexcept {
   if (!extras_ || is(writeBroken)) return false;
   return !extras_->output.empty() || !extras_->waiters.empty() || (extras_->pull && !extras_->pullAsked);
 }
 
-void TcpConnection::watch() noexcept {
+void StreamConnection::watch() noexcept {
   const bool reads = (!is(isPaused) || is(isDisconnecting)) && !is(peerEnded);
   const auto wanted = static_cast<std::uint8_t>((reads ? pollRead : 0U) | (wantsWritable() ? pollWrite : 0U));
   if (wanted == interest_) return;
@@ -271,14 +271,14 @@ void TcpConnection::watch() noexcept {
 }
 
 /// Our shutdown, or the end of the reactor.
-void TcpConnection::disconnect(const Failure& reason) noexcept {
+void StreamConnection::disconnect(const Failure& reason) noexcept {
   if (!is(isOpen)) return endSocket();
   if (!is(isDoomed)) sendPending();
   close(reason);
 }
 
 /// In a `catch`: the user's code threw. What it wrote before still leaves, if the system takes it.
-void TcpConnection::userFailed(std::string_view context) noexcept {
+void StreamConnection::userFailed(std::string_view context) noexcept {
   Failure failure;
   reactor().report(context, failure);
   if (!is(isOpen) || is(isDoomed)) return;
@@ -286,7 +286,7 @@ void TcpConnection::userFailed(std::string_view context) noexcept {
   doom(std::move(failure));
 }
 
-void TcpConnection::close(Failure reason, End end) noexcept {
+void StreamConnection::close(Failure reason, End end) noexcept {
   if (!is(isOpen)) return;
   leave(isOpen);
   batch().drop(*this);
@@ -311,18 +311,18 @@ void TcpConnection::close(Failure reason, End end) noexcept {
 
 /// The peer is still talking. Our half is closed, and the protocol is told that the connection is done; but the socket
 /// stays for a while, and what comes is forgotten, until the peer has read our last bytes and closes as well.
-void TcpConnection::linger() {
+void StreamConnection::linger() {
   enter(isLingering);
   ::shutdown(fd_, SHUT_WR);
   Extras& extra = extras();
   if (extra.gracefulCall.active()) extra.gracefulCall.cancel();
-  extra.gracefulCall = reactor().callLater(lingerTime, [self = Ref<TcpConnection>(this)] { self->endSocket(); });
+  extra.gracefulCall = reactor().callLater(lingerTime, [self = Ref<StreamConnection>(this)] { self->endSocket(); });
   leave(isPaused);
   watch();
 }
 
 /// The socket goes, and with it the reactor's hold on us.
-void TcpConnection::endSocket() noexcept {
+void StreamConnection::endSocket() noexcept {
   if (fd_ < 0) return;
   if (is(isLingering) && extras_->gracefulCall.active()) extras_->gracefulCall.cancel();
   reactor().poller().remove(handle_);
@@ -332,7 +332,7 @@ void TcpConnection::endSocket() noexcept {
 }
 
 /// The last act of a closed connection: the cycle with its protocol is cut.
-void TcpConnection::letGo() noexcept {
+void StreamConnection::letGo() noexcept {
   protocol_.reset();
   origin_.reset();
   unref();
@@ -340,30 +340,30 @@ void TcpConnection::letGo() noexcept {
 
 // ---- addresses and options ----
 
-TcpConnection::Extras& TcpConnection::extras() {
+StreamConnection::Extras& StreamConnection::extras() {
   if (!extras_) extras_ = std::make_unique<Extras>();
   return *extras_;
 }
 
-Address TcpConnection::getHost() const {
+Address StreamConnection::getHost() const {
   return fd_ >= 0 ? localAddress(fd_) : Address();
 }
 
-Address TcpConnection::getPeer() const {
+Address StreamConnection::getPeer() const {
   if (extras_ && extras_->peer) return *extras_->peer;
   return IPv4Address(peerBytes_, peerPort_);
 }
 
-void TcpConnection::setTcpNoDelay(bool enabled) {
+void StreamConnection::setTcpNoDelay(bool enabled) {
   if (fd_ >= 0) setOption(fd_, IPPROTO_TCP, TCP_NODELAY, enabled);
 }
-bool TcpConnection::getTcpNoDelay() const {
+bool StreamConnection::getTcpNoDelay() const {
   return fd_ >= 0 && getOption(fd_, IPPROTO_TCP, TCP_NODELAY);
 }
-void TcpConnection::setTcpKeepAlive(bool enabled) {
+void StreamConnection::setTcpKeepAlive(bool enabled) {
   if (fd_ >= 0) setOption(fd_, SOL_SOCKET, SO_KEEPALIVE, enabled);
 }
-bool TcpConnection::getTcpKeepAlive() const {
+bool StreamConnection::getTcpKeepAlive() const {
   return fd_ >= 0 && getOption(fd_, SOL_SOCKET, SO_KEEPALIVE);
 }
 

@@ -1,5 +1,5 @@
 /// @file
-/// Internal: an open TCP connection.
+/// Internal: an open connection of bytes: TCP or a UNIX socket.
 #pragma once
 
 #include <array>
@@ -24,15 +24,15 @@
 
 namespace bight::detail {
 
-/// A stream socket between a reactor and a protocol. tcp_connection.cpp tells its states.
+/// A stream socket between a reactor and a protocol. stream_connection.cpp tells its states.
 ///
 /// Its size counts: ten thousand of them may be idle. What only busy or unusual connections need is in `Extras`, made
 /// when first needed.
-class TcpConnection final : public Transport, private PollTarget, private Owned {
+class StreamConnection final : public Transport, private PollTarget, private Owned {
  public:
   /// Wraps a connected socket. Nothing is watched yet. Made with `makeRef`.
-  TcpConnection(ConnectionOrigin& origin, Descriptor socket, const SocketAddress& peer);
-  ~TcpConnection() override;
+  StreamConnection(ConnectionOrigin& origin, Descriptor socket, const SocketAddress& peer);
+  ~StreamConnection() override;
 
   /// Starts to watch the socket, and makes the reactor the owner. @throws what `Poller::add` throws
   void attach();
@@ -70,7 +70,7 @@ class TcpConnection final : public Transport, private PollTarget, private Owned 
  private:
   friend class WriteBatch;
 
-  /// Where the connection is; see tcp_connection.cpp. Bits, so that several can be asked for at once.
+  /// Where the connection is; see stream_connection.cpp. Bits, so that several can be asked for at once.
   enum State : std::uint16_t {
     isOpen = 1,            // until close()
     isPaused = 2,          // the user has paused us

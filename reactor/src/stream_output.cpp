@@ -15,7 +15,7 @@
 
 #include <bight/connection_errors.hpp>
 
-#include "tcp_connection.hpp"
+#include "stream_connection.hpp"
 
 namespace bight::detail {
 
@@ -26,7 +26,7 @@ constexpr std::size_t maxPieces = 64;
 
 // ---- writing ----
 
-void TcpConnection::write(std::string_view data) {
+void StreamConnection::write(std::string_view data) {
   // Each echoed message comes this way, so it is one row of questions, and everything else is out of it.
   if (takesWrites() && reactor().isInIOThread() && !data.empty() && !extras_ && batch().append(*this, data)) [[likely]]
     return;
@@ -34,14 +34,14 @@ void TcpConnection::write(std::string_view data) {
 }
 
 /// A write that is large, or not the only one, or of a connection with extras, or not to be.
-[[gnu::noinline]] void TcpConnection::writeSlowly(std::string_view data) {
+[[gnu::noinline]] void StreamConnection::writeSlowly(std::string_view data) {
   reactorOnlyThread("Transport::write");
   if (!takesWrites() || data.empty() || overfull()) return;
   put(data);
   if (extras_) written();
 }
 
-void TcpConnection::writeSequence(std::span<const std::string_view> pieces) {
+void StreamConnection::writeSequence(std::span<const std::string_view> pieces) {
   reactorOnlyThread("Transport::writeSequence");
   std::size_t bytes = 0;
   for (const auto& piece : pieces) bytes += piece.size();
@@ -55,14 +55,14 @@ void TcpConnection::writeSequence(std::span<const std::string_view> pieces) {
 }
 
 /// Whether the peer has too much to read already; then the connection is doomed.
-bool TcpConnection::overfull() noexcept {
+bool StreamConnection::overfull() noexcept {
   if (!extras_ || extras_->output.size() <= extras_->most) return false;
   doom(Failure(OutputLimitError(extras_->output.size(), extras_->most)));
   return true;
 }
 
 /// One piece, by the way that fits it. Runs no user code.
-void TcpConnection::put(std::string_view data) {
+void StreamConnection::put(std::string_view data) {
   if (keepsOutput())
     keep(data);
   else if (data.size() <= WriteBatch::largestPiece)
@@ -72,14 +72,14 @@ void TcpConnection::put(std::string_view data) {
 }
 
 /// After a write: there is something that producers care about.
-void TcpConnection::written() noexcept {
+void StreamConnection::written() noexcept {
   extras_->pullAsked = false;
   batch().due(*this);
   pauseIfFull();
 }
 
 /// Sends what is pending and `pieces` at once, and keeps the rest.
-void TcpConnection::sendNow(const std::string_view* pieces, std::size_t count, std::size_t bytes) {
+void StreamConnection::sendNow(const std::string_view* pieces, std::size_t count, std::size_t bytes) {
   iovec vectors[maxPieces];
   std::size_t used = batch().take(*this, vectors, maxPieces / 2);
   if (firstPiece_ != WriteBatch::none) {
@@ -117,7 +117,7 @@ void TcpConnection::sendNow(const std::string_view* pieces, std::size_t count, s
 }
 
 /// The end of a dispatch in which only this connection wrote: sends that. Runs no user code.
-void TcpConnection::sendOnly(std::string_view data) noexcept {
+void StreamConnection::sendOnly(std::string_view data) noexcept {
   ssize_t sent = 0;
   if (!keepsOutput()) [[likely]] {
     sent = ::send(fd_, data.data(), data.size(), quietly);
@@ -127,14 +127,14 @@ void TcpConnection::sendOnly(std::string_view data) noexcept {
   sentPartly(data, sent);
 }
 
-[[gnu::noinline]] void TcpConnection::sentPartly(std::string_view data, ssize_t sent) noexcept {
+[[gnu::noinline]] void StreamConnection::sentPartly(std::string_view data, ssize_t sent) noexcept {
   if (sent < 0 && !isTransient(errno)) return sendFailed(errno);
   if (sent > 0) data.remove_prefix(static_cast<std::size_t>(sent));
   keep(data);
 }
 
 /// The end of the dispatch: sends the pieces that are pending. Runs no user code.
-void TcpConnection::sendPending() noexcept {
+void StreamConnection::sendPending() noexcept {
   iovec vectors[maxPieces];
   while (const std::size_t count = batch().take(*this, vectors, maxPieces)) {
     std::size_t bytes = 0;
@@ -160,13 +160,13 @@ void TcpConnection::sendPending() noexcept {
 }
 
 /// Queues behind what the system did not take.
-void TcpConnection::keep(std::string_view data) {
+void StreamConnection::keep(std::string_view data) {
   if (is(isDoomed)) return;
   extras().output.append(data);
   batch().due(*this);  // to watch for room
 }
 
-void TcpConnection::sendKept() noexcept {
+void StreamConnection::sendKept() noexcept {
   iovec vectors[maxPieces];
   const std::size_t count = extras_->output.front(vectors, maxPieces);
   const ssize_t sent = sendPieces(fd_, vectors, count);
@@ -182,7 +182,7 @@ void TcpConnection::sendKept() noexcept {
 
 /// The peer takes nothing any more. What it said before it went, as the answer to a request that it cut short, may still
 /// lie in the system's buffer: it is read, if the user reads, and then the connection closes.
-void TcpConnection::sendFailed(int error) noexcept {
+void StreamConnection::sendFailed(int error) noexcept {
   if (is(isDoomed | writeBroken)) return;
   if (is(isPaused | isDisconnecting | peerEnded)) return doom(Failure(ConnectionLost::fromErrno(error)));
   enter(writeBroken);
@@ -191,27 +191,27 @@ void TcpConnection::sendFailed(int error) noexcept {
   batch().due(*this);
 }
 
-void TcpConnection::dropOutput() noexcept {
+void StreamConnection::dropOutput() noexcept {
   batch().drop(*this);
   if (extras_) extras_->output.clear();
 }
 
-std::size_t TcpConnection::writeBufferSize() const noexcept {
+std::size_t StreamConnection::writeBufferSize() const noexcept {
   if (!is(isOpen)) return 0;
   return batch().pending(*this) + (extras_ ? extras_->output.size() : 0);
 }
 
-void TcpConnection::setWriteBufferLimits(std::size_t high, std::size_t low) {
+void StreamConnection::setWriteBufferLimits(std::size_t high, std::size_t low) {
   if (low > high) throw std::invalid_argument("setWriteBufferLimits: the low limit must not be above the high one");
   extras().high = high;
   extras().low = low;
 }
 
-void TcpConnection::setMaxWriteBuffer(std::size_t bytes) {
+void StreamConnection::setMaxWriteBuffer(std::size_t bytes) {
   extras().most = bytes;
 }
 
-Deferred<void> TcpConnection::drained() {
+Deferred<void> StreamConnection::drained() {
   Deferred<void> done;
   if (!is(isOpen)) {
     done.errback(Failure(ConnectionLost()));
@@ -225,13 +225,13 @@ Deferred<void> TcpConnection::drained() {
 }
 
 /// The socket is writable and nothing is left to send: whoever waited for that has its turn.
-void TcpConnection::outputGone() noexcept {
+void StreamConnection::outputGone() noexcept {
   batch().due(*this);
   fireDrained();
   if (is(isOpen) && !is(isDoomed | writeBroken) && !hasOutput()) askPull();
 }
 
-void TcpConnection::fireDrained() noexcept {
+void StreamConnection::fireDrained() noexcept {
   // Those who wait again wait for the next time.
   for (const auto& waiter : std::exchange(extras_->waiters, {}))
     if (!waiter.called()) run("while calling back drained()", [&waiter] { waiter.callback(); });
@@ -239,7 +239,7 @@ void TcpConnection::fireDrained() noexcept {
 
 // ---- producers ----
 
-void TcpConnection::registerProducer(std::shared_ptr<PushProducer> producer) {
+void StreamConnection::registerProducer(std::shared_ptr<PushProducer> producer) {
   if (!producer) throw std::invalid_argument("registerProducer needs a producer, and got a null pointer");
   if (!is(isOpen)) return producer->stopProducing();
   if (hasProducer()) throw std::logic_error("registerProducer: there is a producer already; unregister it first");
@@ -248,7 +248,7 @@ void TcpConnection::registerProducer(std::shared_ptr<PushProducer> producer) {
   pauseIfFull();
 }
 
-void TcpConnection::registerProducer(std::shared_ptr<PullProducer> producer) {
+void StreamConnection::registerProducer(std::shared_ptr<PullProducer> producer) {
   if (!producer) throw std::invalid_argument("registerProducer needs a producer, and got a null pointer");
   if (!is(isOpen)) return producer->stopProducing();
   if (hasProducer()) throw std::logic_error("registerProducer: there is a producer already; unregister it first");
@@ -257,7 +257,7 @@ void TcpConnection::registerProducer(std::shared_ptr<PullProducer> producer) {
   askPull();
 }
 
-void TcpConnection::unregisterProducer() {
+void StreamConnection::unregisterProducer() {
   if (!hasProducer()) return;
   // Its destructor may be anything, so it runs when nothing of ours is half done.
   const auto push = std::move(extras_->push);
@@ -267,21 +267,21 @@ void TcpConnection::unregisterProducer() {
   if (is(isOpen)) batch().due(*this);
 }
 
-void TcpConnection::pauseIfFull() noexcept {
+void StreamConnection::pauseIfFull() noexcept {
   if (!extras_->push || extras_->pushPaused || extras_->output.size() <= extras_->high) return;
   extras_->pushPaused = true;
   const auto producer = extras_->push;
   run("while calling pauseProducing", [&producer] { producer->pauseProducing(); });
 }
 
-void TcpConnection::resumeIfLow() noexcept {
+void StreamConnection::resumeIfLow() noexcept {
   if (!extras_->push || !extras_->pushPaused || extras_->output.size() > extras_->low) return;
   extras_->pushPaused = false;
   const auto producer = extras_->push;
   run("while calling resumeProducing", [&producer] { producer->resumeProducing(); });
 }
 
-void TcpConnection::askPull() noexcept {
+void StreamConnection::askPull() noexcept {
   if (!extras_ || !extras_->pull || extras_->pullAsked) return;
   extras_->pullAsked = true;
   batch().due(*this);
