@@ -1,0 +1,308 @@
+// A connection of a Site: from a whole request to its answer, at once, later, or as a stream.
+#include "connection.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include <bight/http/serializer.hpp>
+#include <bight/log.hpp>
+
+#include "site_state.hpp"
+
+namespace bight::http::detail {
+
+namespace {
+
+const Logger& log() {
+  static const Logger logger("bight.http");
+  return logger;
+}
+
+// A content up to this size is copied behind its head and goes out in one piece.
+constexpr std::size_t joinedContent = 4096;
+// If more than this waits for the client to read, the next request waits too.
+constexpr std::size_t flushLimit = 128 * 1024;
+
+bool mayHaveContent(int status) noexcept {
+  return status >= 200 && status != 204 && status != 304;
+}
+
+// The user's own "Connection: close".
+bool saysClose(const Headers& headers) {
+  if (headers.empty()) return false;
+  for (std::string_view value : headers.getAll("Connection")) {
+    for (std::string_view option = nextListItem(value); !option.empty(); option = nextListItem(value)) {
+      if (equalsIgnoringCase(option, "close")) return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+void Connection::render() {
+  site_.deadlines().clear(*this);
+  state_ = State::answering;
+  answered_ = inRequest_ = forgotten_ = false;
+  if (request_->method() == "CONNECT") return refuse(501, "This is no proxy: CONNECT is not known here.");
+  rendering_ = true;
+  try {
+    if (request_->method() == "OPTIONS" && request_->path() == "*") {
+      respond(Response::empty());  // asks whether the server is there (RFC 9110, 9.3.7)
+    } else if (std::shared_ptr<Resource> resource = findResource()) {
+      Answer answer = resource->render(*request_);
+      takeAnswer(std::move(answer), std::move(resource));
+    } else {
+      respond(Response::error(404, "There is nothing at this address."));
+    }
+  } catch (...) {
+    fail(Failure());
+  }
+  rendering_ = false;
+  proceed();
+}
+
+// Walks down the tree of resources along the path. Null: there is none.
+std::shared_ptr<Resource> Connection::findResource() {
+  std::shared_ptr<Resource> resource = site_.root().shared_from_this();
+  const std::string_view path = request_->path();
+  std::size_t at = 0;
+  while (!resource->isLeaf() && at < path.size()) {
+    request_->below_ = static_cast<std::uint16_t>(at);
+    if (path[at] != '/') return nullptr;  // "*"
+    const std::size_t end = std::min(path.find('/', at + 1), path.size());
+    const std::string_view part = path.substr(at + 1, end - at - 1);
+    std::string decoded;
+    std::string_view name = part;
+    if (part.find('%') != std::string_view::npos) {
+      std::optional<std::string> text = percentDecode(part);
+      if (!text) throw StatusError(400, "The path of the URL is not properly encoded.");
+      decoded = *std::move(text);
+      name = decoded;
+    }
+    std::shared_ptr<Resource> child = resource->findChild(name);
+    if (!child) child = resource->getChild(name, *request_);
+    if (!child) {
+      if (part.empty() && end == path.size()) break;  // "/rooms/" is "/rooms", unless somebody answers for ""
+      return nullptr;
+    }
+    resource = std::move(child);
+    at = end;
+  }
+  request_->below_ = static_cast<std::uint16_t>(at);
+  return resource;
+}
+
+void Connection::takeAnswer(Answer answer, std::shared_ptr<Resource> from) {
+  if (auto* response = std::get_if<Response>(&answer.what_)) {
+    respond(*response);
+  } else if (auto* deferred = std::get_if<Deferred<Response>>(&answer.what_)) {
+    await(std::move(*deferred), std::move(from));
+  } else if (state_ == State::answering && !answered_) {
+    throw std::logic_error("bight::http: a resource answered with the ResponseStream of another request");
+  } else if (stream_) {
+    stream_->resource = std::move(from);
+  }
+}
+
+void Connection::await(Deferred<Response> deferred, std::shared_ptr<Resource> from) {
+  awaiting_ = true;
+  awaited_ = bight::detail::ChainReference(deferred.chain());
+  // The chain keeps this object, so that an answer that comes when the connection is long gone finds somebody who drops it; and the
+  // resource, though it may have been taken off the tree.
+  std::move(deferred).addBoth([self = shared_from_this(), from = std::move(from)](Result<Response> result) {
+    static_cast<Connection&>(*self).deferredFired(std::move(result));
+  });
+}
+
+void Connection::deferredFired(Result<Response> result) noexcept {
+  awaiting_ = false;
+  awaited_ = {};
+  if (state_ == State::gone) {
+    if (!result && !result.failure().check<CancelledError>())
+      log().failure("a request failed after its client had gone", result.failure());
+    if (!rendering_) request_.reset();
+    return;
+  }
+  try {
+    if (!result) {
+      fail(result.failure());
+    } else {
+      respond(*result);
+    }
+  } catch (...) {
+    fail(Failure());
+  }
+  proceed();
+}
+
+void Connection::fail(const Failure& failure) {
+  const auto* status = failure.get<StatusError>();
+  if (!status) {
+    log().failure(request_
+                      ? "while answering " + std::string(request_->method()) + ' ' + std::string(request_->target())
+                      : "while answering a request that was forgotten",
+                  failure);
+  }
+  if (state_ == State::streaming) {  // what was sent cannot be taken back; the missing end tells the client
+    cutStream();
+  } else if (state_ == State::answering && !answered_) {
+    respond(status ? Response::error(status->status(), status->what())
+                   : Response::error(500, "Something went wrong here. It has been noted."));
+  }
+}
+
+void Connection::respond(const Response& response) {
+  if (state_ != State::answering || answered_) return;  // a stream was the answer
+  if (response.status < 200)
+    throw std::logic_error("bight::http: a response's status is at least 200, not " + std::to_string(response.status));
+  const bool closes = close_ || saysClose(response.headers);
+  const bool content = mayHaveContent(response.status);
+  ResponseHead head;
+  head.status = response.status;
+  head.date = site_.date();
+  head.contentType = response.type.text();
+  head.headers = &response.headers;
+  if (content) head.contentLength = response.body.size();
+  head.close = closes;
+  head.keepAlive = isOld_;
+  std::string& out = site_.scratch();
+  appendResponseHead(out, head);  // may throw: nothing has been sent then
+  close_ = closes;
+  if (!content || isHead_) {
+    transport().write(out);
+  } else if (response.body.size() <= joinedContent) {
+    out += response.body;
+    transport().write(out);
+  } else {
+    transport().writeSequence({out, response.body});
+  }
+  answered();
+}
+
+// The answer to something that is no request.
+void Connection::refuse(int status, std::string_view sentence) {
+  const Response response = Response::error(status, sentence);
+  std::string& out = site_.scratch();
+  appendResponseHead(out, {.status = status,
+                           .date = site_.date(),
+                           .contentType = response.type.text(),
+                           .contentLength = response.body.size(),
+                           .close = true});
+  if (!request_ || !isHead_) out += response.body;
+  transport().write(out);
+  request_.reset();
+  linger();
+}
+
+void Connection::forgetRequest() noexcept {
+  forgotten_ = true;
+  if (!rendering_) request_.reset();
+}
+
+void Connection::answered() {
+  answered_ = true;
+  proceed();
+}
+
+// On to the next request, once the present one is answered and nobody holds on to it any more.
+void Connection::proceed() {
+  if (rendering_) return;
+  if (forgotten_) request_.reset();
+  if (awaiting_ || !answered_) return;
+  request_.reset();
+  if (state_ == State::gone) return;
+  if (close_) return paused_ ? linger() : lose();
+  if (const std::size_t buffered = transport().writeBufferSize(); buffered > flushLimit) {
+    state_ = State::flushing;
+    measure_ = static_cast<std::uint32_t>(std::min<std::size_t>(buffered, UINT32_MAX));
+    site_.deadlines().set(*this, site_.after(site_.options().sendTimeout));
+    transport().drained().addBoth([self = shared_from_this(), this](Result<void>) {
+      if (state_ != State::flushing) return;
+      state_ = State::reading;
+      site_.deadlines().set(*this, site_.after(site_.options().idleTimeout));
+      readOnSoon();
+    });
+    return;
+  }
+  state_ = State::reading;
+  if (reading_) return;
+  site_.deadlines().set(*this, site_.after(site_.options().idleTimeout));
+  if (input_ || paused_) readOnSoon();
+}
+
+// --- streams ---
+
+std::shared_ptr<StreamState> Connection::openStream(const Request& request, const Response& response) {
+  if (request_.get() != &request || state_ != State::answering || answered_) {
+    throw std::logic_error("bight::http::ResponseStream: the request is answered already, or its client has gone");
+  }
+  if (!mayHaveContent(response.status)) {
+    throw std::logic_error("bight::http::ResponseStream: a response with the status " +
+                           std::to_string(response.status) + " has no content to stream");
+  }
+  const bool chunked = !isOld_;
+  const bool closes = close_ || !chunked || saysClose(response.headers);
+  std::string& out = site_.scratch();
+  appendResponseHead(out, {.status = response.status,
+                           .date = site_.date(),
+                           .contentType = response.type.text(),
+                           .headers = &response.headers,
+                           .contentLength = {},
+                           .chunked = chunked,
+                           .close = closes});
+  auto stream = std::make_shared<StreamState>(*this, chunked, !isHead_);
+  close_ = closes;
+  state_ = State::streaming;
+  stream_ = stream.get();
+  transport().write(out);
+  streamWrite(*stream, response.body);
+  return stream;
+}
+
+bool Connection::streamWrite(StreamState& stream, std::string_view piece) {
+  if (stream.broken) return false;
+  if (piece.empty() || !stream.content) return true;
+  if (!stream.chunked) {
+    transport().write(piece);
+  } else {
+    std::string& out = site_.scratch();
+    if (piece.size() <= joinedContent) {
+      appendChunk(out, piece);
+      transport().write(out);
+    } else {
+      appendChunkSize(out, piece.size());
+      transport().writeSequence({out, piece, "\r\n"});
+    }
+  }
+  if (transport().writeBufferSize() > site_.options().streamBuffer) {
+    stream.broken = true;  // its end is told by connectionLost, not from inside write()
+    transport().abortConnection();
+    return false;
+  }
+  return true;
+}
+
+void Connection::streamFinish() {
+  const std::shared_ptr<Protocol> self = shared_from_this();
+  StreamState& stream = *std::exchange(stream_, nullptr);
+  if (stream.chunked && stream.content && !stream.broken) transport().write("0\r\n\r\n");
+  state_ = State::answering;
+  answered_ = true;
+  stream.over(true);
+  proceed();
+}
+
+// The last handle has gone without finish(): the client must not take what it got for the whole.
+void Connection::streamDropped() noexcept {
+  stream_ = nullptr;  // it is being destroyed
+  cutStream();
+}
+
+void Connection::cutStream() noexcept {
+  answered_ = true;
+  leave();
+  transport().loseConnection();
+}
+
+}  // namespace bight::http::detail

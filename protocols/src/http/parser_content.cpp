@@ -1,0 +1,136 @@
+// The request parser: content, whole or in chunks, and trailers (RFC 9112, 6 and 7).
+#include <bight/http/parser.hpp>
+
+#include <algorithm>
+
+#include "characters.hpp"
+
+namespace bight::http {
+
+using characters::is;
+
+RequestParser::Event RequestParser::readContent(std::string_view& input, Stage then) {
+  if (input.empty()) return Event::needMore;
+  body_ = input.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(remaining_, input.size())));
+  input.remove_prefix(body_.size());
+  remaining_ -= body_.size();
+  if (remaining_ == 0) stage_ = then;
+  return Event::body;
+}
+
+void RequestParser::beginChunk() noexcept {
+  stage_ = Stage::chunkSize;
+  remaining_ = 0;
+  sizeDigits_ = 0;
+}
+
+// The bytes between the data of two chunks: CRLF after data, size, extensions, CRLF (RFC 9112, 7.1). Done when
+// something else is next.
+RequestParser::Step RequestParser::chunkLine(std::string_view& input) {
+  while (!input.empty()) {
+    const char c = input.front();
+    input.remove_prefix(1);
+    switch (stage_) {
+      case Stage::chunkDataReturn:
+        if (c != '\r') return refuse(400, "A chunk is longer than its size says.");
+        stage_ = Stage::chunkDataLineEnd;
+        break;
+      case Stage::chunkDataLineEnd:
+        if (c != '\n') return refuse(400, "A carriage return stands without a line feed after a chunk.");
+        beginChunk();
+        break;
+      case Stage::chunkSize:
+        if (is(c, characters::hexadecimal)) {
+          if (++sizeDigits_ > 16) return refuse(400, "The size of a chunk has more than sixteen digits.");
+          remaining_ = remaining_ * 16 + characters::hexadecimalValue(c);
+        } else if (sizeDigits_ == 0 || (c != ';' && c != '\r')) {
+          return refuse(400, "The size of a chunk is not a hexadecimal number.");
+        } else if (c == ';') {
+          stage_ = Stage::chunkExtension;
+          extension_ = 0;
+        } else {
+          stage_ = Stage::chunkLineEnd;
+        }
+        break;
+      case Stage::chunkExtension:
+        if (extensionByte(c) == Step::refused) return Step::refused;
+        break;
+      default:  // chunkLineEnd
+        if (c != '\n') return refuse(400, "A carriage return stands without a line feed after the size of a chunk.");
+        if (remaining_ == 0) {
+          stage_ = Stage::trailers;
+          line_ = 0;
+          positions_.clear();
+          return Step::done;
+        }
+        if (remaining_ > options_.limits.body - received_) return refuse(413, "The content is too large.");
+        received_ += remaining_;
+        stage_ = Stage::chunkData;
+        return Step::done;
+    }
+  }
+  return Step::more;
+}
+
+// *( ";" name [ "=" ( token / quoted-string ) ] ), read for its form only. The white space that RFC 9112 lets one bear
+// is not borne.
+RequestParser::Step RequestParser::extensionByte(char c) {
+  enum : std::uint8_t { nameStart, name, valueStart, value, quoted, escaped, afterQuoted };
+  if (++extensionBytes_ > options_.limits.chunkExtensions) return refuse(413, "The chunk extensions are too long.");
+  const bool inName = is(c, characters::token);
+  const bool textual = static_cast<unsigned char>(c) >= 0x20 ? c != 0x7f : c == '\t';
+  switch (extension_) {
+    case nameStart:
+    case valueStart:
+      if (inName) {
+        extension_ = extension_ == nameStart ? name : value;
+        return Step::done;
+      }
+      if (extension_ == valueStart && c == '"') {
+        extension_ = quoted;
+        return Step::done;
+      }
+      break;
+    case quoted:
+    case escaped:
+      if (textual) {
+        extension_ = extension_ == escaped ? quoted : c == '"' ? afterQuoted : c == '\\' ? escaped : quoted;
+        return Step::done;
+      }
+      break;
+    default:  // name, value, afterQuoted
+      if (c == ';') {
+        extension_ = nameStart;
+        return Step::done;
+      }
+      if (c == '\r') {
+        stage_ = Stage::chunkLineEnd;
+        return Step::done;
+      }
+      if (inName && extension_ != afterQuoted) return Step::done;
+      if (c == '=' && extension_ == name) {
+        extension_ = valueStart;
+        return Step::done;
+      }
+      break;
+  }
+  return refuse(400, "A chunk extension is malformed.");
+}
+
+RequestParser::Event RequestParser::readTrailers(std::string_view& input) {
+  const std::size_t had = buffer_.size();
+  if (had) buffer_.append(input.substr(0, options_.limits.head - had));
+  trailerBase_ = had ? buffer_.data() : input.data();
+  const Step step = parseFields(trailerBase_, had ? buffer_.size() : input.size());
+  if (step == Step::refused) return Event::refused;
+  if (step == Step::more) {
+    if (!had) buffer_.assign(input);
+    input = {};
+    return Event::needMore;
+  }
+  input.remove_prefix(line_ - had);
+  handedOut_ = had != 0;
+  return endMessage();
+}
+
+}  // namespace bight::http
