@@ -1,4 +1,4 @@
-// A Deferred is a result that is not there yet. Whoever wants it adds functions; whoever has it fires.
+// A Deferred is a result that is not there yet. Whoever wants it adds functions; whoever has it fires. (A106)
 #include <iostream>
 #include <stdexcept>
 

@@ -1,4 +1,4 @@
-// A chain of four stages. What a stage does decides which side of the next one runs: eight functions, of which four do.
+// A chain of four stages. What a stage does decides which side of the next one runs: eight functions, of which four do. (A107)
 #include <exception>
 #include <iostream>
 #include <string>

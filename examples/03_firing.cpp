@@ -1,4 +1,4 @@
-// What firing means: once, at once, and nothing that goes wrong is lost.
+// What firing means: once, at once, and nothing that goes wrong is lost. (A7, A111, A112)
 #include <iostream>
 #include <stdexcept>
 

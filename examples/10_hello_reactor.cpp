@@ -1,4 +1,4 @@
-// The smallest program with a reactor: it starts, does something, and stops.
+// The smallest program with a reactor: it starts, does something, and stops. (A109)
 #include <iostream>
 
 #include <bight/reactor.hpp>

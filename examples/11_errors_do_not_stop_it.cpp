@@ -1,4 +1,4 @@
-// What a function throws that the reactor calls is logged, and the reactor goes on.
+// What a function throws that the reactor calls is logged, and the reactor goes on. (A108)
 #include <iostream>
 #include <stdexcept>
 

@@ -127,7 +127,7 @@ BOOST_AUTO_TEST_CASE(cancelling_cancels_what_the_body_waits_for) {
   BOOST_TEST(text == "canceller, ~local, mine");
 }
 
-// A83: stacked; A84: catching it and waiting again
+// A83, A87: stacked; A84: catching it and waiting again
 BOOST_AUTO_TEST_CASE(cancellation_is_a_request_that_the_body_may_survive) {
   Deferred<int> first;
   Deferred<int> second;

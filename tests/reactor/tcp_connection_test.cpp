@@ -164,7 +164,7 @@ BOOST_DATA_TEST_CASE(an_exception_in_connection_lost_is_only_logged, reactors(),
   BOOST_TEST(log.count("while leaving") == 1U);
 }
 
-// C19: a paused transport does not notice the close; the data comes first when it is resumed.
+// C19, C30: a paused transport does not notice the close; the data comes first when it is resumed.
 BOOST_DATA_TEST_CASE(a_paused_transport_hears_nothing_until_it_is_resumed, reactors(), backend) {
   Pair<> pair(backend);
   pair.server->transport().pauseProducing();
@@ -200,7 +200,7 @@ BOOST_DATA_TEST_CASE(pausing_inside_data_received_stops_at_once, reactors(), bac
   BOOST_TEST(pair.server->data().size() == 200'000);
 }
 
-// C21, C22: a lost transport may be talked to; its peer is still known.
+// C21, C22, C30: a lost transport may be talked to; its peer is still known.
 BOOST_DATA_TEST_CASE(a_lost_transport_is_harmless, reactors(), backend) {
   Pair<> pair(backend);
   const Address peer = pair.server->transport().getPeer();
