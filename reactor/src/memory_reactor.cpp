@@ -80,7 +80,7 @@ void MemoryConnector::fail(const Failure& reason) {
   if (state_ == State::disconnected && std::exchange(factoryStarted_, false)) factory_->doStop();
 }
 
-MemoryReactor::MemoryReactor() = default;
+MemoryReactor::MemoryReactor() : names_(std::make_shared<MemoryNameResolver>()), resolver_(names_) {}
 MemoryReactor::~MemoryReactor() = default;
 
 std::unique_ptr<IOPump> MemoryReactor::connectTo(std::uint16_t port, std::shared_ptr<Protocol> client) {
@@ -91,6 +91,11 @@ std::unique_ptr<IOPump> MemoryReactor::connectTo(std::uint16_t port, std::shared
     return std::make_unique<IOPump>(std::move(client), std::move(protocol));
   }
   throw std::invalid_argument("connectTo: nobody listens on port " + std::to_string(port) + " of this MemoryReactor");
+}
+
+std::shared_ptr<NameResolver> MemoryReactor::installNameResolver(std::shared_ptr<NameResolver> resolver) {
+  if (!resolver) throw std::invalid_argument("installNameResolver needs a resolver, and got a null pointer");
+  return std::exchange(resolver_, std::move(resolver));
 }
 
 DelayedCall MemoryReactor::callLater(Duration delay, Function<void()> call) {

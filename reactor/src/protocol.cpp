@@ -1,6 +1,8 @@
 #include <bight/protocol.hpp>
 
+#include <optional>
 #include <stdexcept>
+#include <utility>
 
 namespace bight {
 
@@ -9,6 +11,23 @@ Protocol::~Protocol() = default;
 void Protocol::makeConnection(Transport& transport) {
   transport_ = Ref<Transport>(&transport);
   connectionMade();
+}
+
+Deferred<void> Protocol::whenLost() {
+  Deferred<void> told;
+  if (transport_ && !transport_->connected()) {
+    told.callback();
+    return told;
+  }
+  // What is tracked is cancelled when the connection is lost. The watch keeps itself until then.
+  const auto watch = std::make_shared<std::optional<Deferred<void>>>();
+  watch->emplace([promise = told.promise(), watch](const Promise<void>& ended) {
+    const auto last = std::exchange(*watch, std::nullopt);
+    ended.callback();
+    if (!promise.called()) promise.callback();
+  });
+  **watch = scope_.track(std::move(**watch));
+  return told;
 }
 
 void Protocol::breakConnection(const Failure& reason) {

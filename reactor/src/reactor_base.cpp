@@ -21,6 +21,7 @@
 #include <utility>
 
 #include <bight/connection_errors.hpp>
+#include <bight/name_resolvers.hpp>
 #include <bight/reactor_errors.hpp>
 
 #include "log_unhandled.hpp"
@@ -348,6 +349,21 @@ void ReactorBase::suggestThreadPoolSize(std::size_t size) {
 
 ThreadPool& ReactorBase::getThreadPool() {
   return *pool_;
+}
+
+std::shared_ptr<NameResolver> ReactorBase::nameResolver() {
+  checkThread("nameResolver");
+  if (!resolver_)
+    resolver_ = std::make_shared<CachingNameResolver>(std::make_shared<ThreadedNameResolver>(*this, *this), *this);
+  return resolver_;
+}
+
+std::shared_ptr<NameResolver> ReactorBase::installNameResolver(std::shared_ptr<NameResolver> resolver) {
+  checkThread("installNameResolver");
+  if (!resolver) throw std::invalid_argument("installNameResolver needs a resolver, and got a null pointer");
+  auto former = nameResolver();
+  resolver_ = std::move(resolver);
+  return former;
 }
 
 void ReactorBase::keepPending(std::shared_ptr<Pending> pending) {

@@ -93,6 +93,10 @@ class ReactorBase final : public Reactor {
                                           std::shared_ptr<ClientFactory> factory,
                                           const ConnectOptions& options) override;
 
+  // ReactorNames
+  std::shared_ptr<NameResolver> nameResolver() override;
+  std::shared_ptr<NameResolver> installNameResolver(std::shared_ptr<NameResolver> resolver) override;
+
   // Reactor
   std::string_view name() const noexcept override { return poller_->name(); }
   void setSlowCallbackLimit(Duration limit) override;
@@ -200,6 +204,7 @@ class ReactorBase final : public Reactor {
   Duration poolPatience_ = std::chrono::seconds(5);
   std::unique_ptr<SignalWatch> signals_;
   SystemEvents events_;
+  std::shared_ptr<NameResolver> resolver_;  // made when first asked for
 };
 
 }  // namespace bight::detail

@@ -9,46 +9,22 @@
 // timer) carries the number of its attempt, and is ignored if that one is over.
 #include "tcp_connector.hpp"
 
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <stdexcept>
 #include <utility>
 
 #include <bight/connection_errors.hpp>
 #include <bight/deferred.hpp>
-#include <bight/threads.hpp>
+#include <bight/resolver.hpp>
 
 namespace bight::detail {
 
-namespace {
-
-/// Blocks: for the thread pool. Throws DNSLookupError.
-std::vector<SocketAddress> resolve(const std::string& host, std::uint16_t port) {
-  addrinfo hints{};
-  hints.ai_family = AF_UNSPEC;
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  const int error = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found);
-  if (error != 0) throw DNSLookupError(0, host + ": " + ::gai_strerror(error));
-  std::vector<SocketAddress> addresses;
-  for (const addrinfo* each = found; each; each = each->ai_next) {
-    if (each->ai_addrlen > sizeof(sockaddr_storage)) continue;
-    SocketAddress address;
-    std::memcpy(&address.storage, each->ai_addr, each->ai_addrlen);
-    address.length = each->ai_addrlen;
-    addresses.push_back(address);
-  }
-  ::freeaddrinfo(found);
-  if (addresses.empty()) throw DNSLookupError(0, host + ": the name has no address");
-  return addresses;
-}
-
-}  // namespace
+/// A name may have thousands of addresses, if whoever answers for it likes.
+constexpr std::size_t mostAddresses = 32;
 
 /// Ties a connection to its connector, which is told of its end.
 class TcpConnector::Origin final : public ConnectionOrigin {
@@ -86,7 +62,7 @@ void TcpConnector::connect() {
     factoryStarted_ = true;
   }
   state_ = State::connecting;
-  self_ = shared_from_this();
+  self_ = shared();
   reactor_.own(*this);
   addresses_.clear();
   next_ = 0;
@@ -123,20 +99,21 @@ void TcpConnector::disconnect(const Failure&) noexcept {
 }
 
 void TcpConnector::lookUp() {
-  if (const auto literal = Address::parse(host_, port_)) {
-    addresses_.push_back(SocketAddress(*literal));
-    return tryNext();
-  }
-  deferToThread(reactor_, [host = host_, port = port_] { return resolve(host, port); })
-      .addCallbacks(
-          [self = self_, mine = attempt_](std::vector<SocketAddress> found) {
-            if (self->attempt_ != mine || self->state_ != State::connecting) return;
-            self->addresses_ = std::move(found);
-            self->tryNext();
-          },
-          [self = self_, mine = attempt_](const Failure& failure) {
-            if (self->attempt_ == mine && self->state_ == State::connecting) self->fail(failure);
-          });
+  auto lookup = reactor_.resolve(host_, {.port = port_});
+  lookup.addCallbacks(
+      [self = self_, mine = attempt_](const std::vector<Address>& found) {
+        if (self->attempt_ != mine || self->state_ != State::connecting) return;
+        self->lookup_.reset();
+        for (const Address& each : found) {
+          if (self->addresses_.size() == mostAddresses) break;
+          self->addresses_.emplace_back(each);
+        }
+        self->tryNext();
+      },
+      [self = self_, mine = attempt_](const Failure& failure) {
+        if (self->attempt_ == mine && self->state_ == State::connecting) self->fail(failure);
+      });
+  if (!lookup.called()) lookup_.emplace(std::move(lookup));
 }
 
 /// Tries addresses until one is under way, or none is left.
@@ -200,7 +177,7 @@ void TcpConnector::ready(unsigned) noexcept {
 }
 
 void TcpConnector::established(Descriptor socket, const SocketAddress& peer) {
-  const auto origin = makeRef<Origin>(shared_from_this());
+  const auto origin = makeRef<Origin>(shared());
   const auto connection = makeRef<StreamConnection>(*origin, std::move(socket), peer);
   try {
     connection->attach();
@@ -229,6 +206,7 @@ void TcpConnector::established(Descriptor socket, const SocketAddress& peer) {
 }
 
 void TcpConnector::dropSocket() noexcept {
+  if (auto lookup = std::exchange(lookup_, std::nullopt)) lookup->cancel();
   if (handle_) reactor_.poller().remove(std::exchange(handle_, nullptr));
   socket_.reset();
 }

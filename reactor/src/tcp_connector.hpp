@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include <bight/deferred.hpp>
 #include <bight/failure.hpp>
 #include <bight/poller.hpp>
 #include <bight/tcp.hpp>
@@ -22,10 +23,7 @@ namespace bight::detail {
 
 /// Looks up, tries one address after the other, hands the socket that works to a connection. While it is connecting or
 /// connected, it keeps itself alive.
-class TcpConnector final : public Connector,
-                           public std::enable_shared_from_this<TcpConnector>,
-                           private PollTarget,
-                           private Owned {
+class TcpConnector final : public Connector, private PollTarget, private Owned {
  public:
   TcpConnector(ReactorBase& reactor, std::string host, std::uint16_t port, std::shared_ptr<ClientFactory> factory,
                const ConnectOptions& options);
@@ -50,6 +48,7 @@ class TcpConnector final : public Connector,
   void fail(const Failure& reason) noexcept;
   void lost(const Failure& reason) noexcept;
   void ceaseUnlessConnecting() noexcept;
+  std::shared_ptr<TcpConnector> shared() { return std::static_pointer_cast<TcpConnector>(shared_from_this()); }
   void dropSocket() noexcept;
   std::string where() const;
 
@@ -64,6 +63,7 @@ class TcpConnector final : public Connector,
   std::uint64_t attempt_ = 0;  // tells answers to this attempt from those to earlier ones
   std::vector<SocketAddress> addresses_;
   std::size_t next_ = 0;
+  std::optional<Deferred<std::vector<Address>>> lookup_;  // under way, to be cancelled
   std::optional<Failure> lastError_;
   Descriptor socket_;
   PollHandle* handle_ = nullptr;

@@ -55,6 +55,11 @@ class BIGHT_API Protocol : public std::enable_shared_from_this<Protocol> {
     return *transport_;
   }
 
+  /// Fires right after `connectionLost()` has returned, for whoever supervises the connection: a service, a pool. Once
+  /// the connection is lost: at once. If the protocol dies without ever having been connected, it fires then. Any number
+  /// may wait.
+  Deferred<void> whenLost();
+
   /// Gives the protocol its transport and calls `connectionMade()`. Called by transports, wrappers and tests.
   void makeConnection(Transport& transport);
   /// Calls `connectionLost(reason)`, then cancels what was `track()`ed, also if `connectionLost` throws (then the

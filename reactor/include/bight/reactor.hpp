@@ -20,6 +20,7 @@
 #include <bight/log.hpp>
 #include <bight/poller.hpp>
 #include <bight/reactor_errors.hpp>
+#include <bight/resolver.hpp>
 #include <bight/tcp.hpp>
 #include <bight/threads.hpp>
 #include <bight/time.hpp>
@@ -36,7 +37,8 @@ class BIGHT_API Reactor : public ReactorCore,
                           public ReactorTime,
                           public ReactorThreads,
                           public ReactorFDSet,
-                          public ReactorTCP {
+                          public ReactorTCP,
+                          public ReactorNames {
  public:
   ~Reactor() override;
 

@@ -65,7 +65,10 @@ struct ConnectOptions {
 };
 
 /// One way to somewhere: an attempt under way, a connection, or neither. (Twisted: Connector)
-class BIGHT_API Connector {
+///
+/// The reactor keeps it while it is connecting or connected. A factory that means to call `connect()` later takes its
+/// `shared_from_this()`.
+class BIGHT_API Connector : public std::enable_shared_from_this<Connector> {
  public:
   enum class State { disconnected, connecting, connected };
 

@@ -8,7 +8,8 @@
 /// | a connection, seen from one protocol | `testing::StringTransport` |
 /// | a connection of two protocols | `testing::IOPump` |
 /// | a protocol whose events are of interest | `testing::AccumulatingProtocol` |
-/// | `ReactorTCP` (and time) | `testing::MemoryReactor` |
+/// | `ReactorTCP` (and time, and names) | `testing::MemoryReactor` |
+/// | the resolver of a reactor | `testing::MemoryNameResolver` |
 /// | the log | `testing::LogCapture` |
 /// | a network that cuts bytes anywhere | `testing::eachFeeding` |
 #pragma once
@@ -19,4 +20,5 @@
 #include <bight/testing/io_pump.hpp>
 #include <bight/testing/log_capture.hpp>
 #include <bight/testing/memory_reactor.hpp>
+#include <bight/testing/memory_resolver.hpp>
 #include <bight/testing/string_transport.hpp>

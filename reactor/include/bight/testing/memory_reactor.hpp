@@ -12,9 +12,11 @@
 #include <bight/deferred.hpp>
 #include <bight/export.hpp>
 #include <bight/failure.hpp>
+#include <bight/resolver.hpp>
 #include <bight/tcp.hpp>
 #include <bight/testing/clock.hpp>
 #include <bight/testing/io_pump.hpp>
+#include <bight/testing/memory_resolver.hpp>
 #include <bight/time.hpp>
 
 namespace bight::testing {
@@ -42,7 +44,7 @@ class BIGHT_API MemoryPort final : public Port {
 };
 
 /// A connector of a `MemoryReactor`: an attempt that goes on until the test decides it.
-class BIGHT_API MemoryConnector final : public Connector, public std::enable_shared_from_this<MemoryConnector> {
+class BIGHT_API MemoryConnector final : public Connector {
  public:
   MemoryConnector(std::string host, std::uint16_t port, std::shared_ptr<ClientFactory> factory, ConnectOptions options);
   ~MemoryConnector() override;
@@ -73,7 +75,7 @@ class BIGHT_API MemoryConnector final : public Connector, public std::enable_sha
   bool factoryStarted_ = false;
 };
 
-/// A fake `ReactorTCP` with a `Clock`. (Twisted: MemoryReactorClock)
+/// A fake `ReactorTCP` with a `Clock`, and with names that the test adds. (Twisted: MemoryReactorClock)
 ///
 /// ```cpp
 /// testing::MemoryReactor reactor;
@@ -82,7 +84,7 @@ class BIGHT_API MemoryConnector final : public Connector, public std::enable_sha
 /// auto pump = reactor.connectTo(8000, client);              // as if somebody had connected
 /// pump->flush();
 /// ```
-class BIGHT_API MemoryReactor final : public ReactorTCP, public ReactorTime {
+class BIGHT_API MemoryReactor final : public ReactorTCP, public ReactorTime, public ReactorNames {
  public:
   MemoryReactor();
   ~MemoryReactor() override;
@@ -103,6 +105,12 @@ class BIGHT_API MemoryReactor final : public ReactorTCP, public ReactorTime {
   void advance(Duration amount) { clock_.advance(amount); }
   Clock& clock() noexcept { return clock_; }
 
+  // ReactorNames
+  std::shared_ptr<NameResolver> nameResolver() override { return resolver_; }
+  std::shared_ptr<NameResolver> installNameResolver(std::shared_ptr<NameResolver> resolver) override;
+  /// The names that this reactor knows from the start: none, until they are added.
+  MemoryNameResolver& names() noexcept { return *names_; }
+
  protected:
   std::shared_ptr<Port> doListenTCP(std::uint16_t port, std::shared_ptr<Factory> factory,
                                     const ListenOptions& options) override;
@@ -112,6 +120,8 @@ class BIGHT_API MemoryReactor final : public ReactorTCP, public ReactorTime {
 
  private:
   Clock clock_;
+  std::shared_ptr<MemoryNameResolver> names_;
+  std::shared_ptr<NameResolver> resolver_;
   std::vector<std::shared_ptr<MemoryPort>> servers_;
   std::vector<std::shared_ptr<MemoryConnector>> clients_;
   std::uint16_t nextPort_ = 49152;
