@@ -50,8 +50,17 @@ std::vector<Address> withPort(std::vector<Address> addresses, std::uint16_t port
 }
 
 bool fits(const Address& address, AddressFamily family) {
-  return family == AddressFamily::any || (family == AddressFamily::ipv4 ? address.get<IPv4Address>() != nullptr
-                                                                        : address.get<IPv6Address>() != nullptr);
+  switch (family) {
+    case AddressFamily::any:
+      return true;
+    case AddressFamily::ipv4:
+      return address.get<IPv4Address>() != nullptr;
+    case AddressFamily::ipv6:
+      return address.get<IPv6Address>() != nullptr;
+    case AddressFamily::local:
+      break;
+  }
+  return false;
 }
 
 }  // namespace
@@ -85,6 +94,8 @@ Deferred<std::vector<Address>> ReactorNames::resolve(std::string_view host, cons
   const auto refuse = [&](const std::string& why) {
     return fail<std::vector<Address>>(DNSLookupError(0, std::string(host) + ": " + why));
   };
+  if (options.family == AddressFamily::local)
+    throw std::invalid_argument("resolve: names have no addresses of the family \"local\"");
   if (host.empty()) host = options.family == AddressFamily::ipv6 ? "::" : "0.0.0.0";
   if (auto literal = Address::parse(host, options.port, options.type)) {
     if (!fits(*literal, options.family))

@@ -145,6 +145,7 @@ BOOST_AUTO_TEST_CASE(a_resolver_can_be_installed) {
   BOOST_TEST(Outcome(reactor.resolve("both.example")).said() ==
              "DNS lookup failed: both.example: the name has no address of the family wanted.");
   BOOST_CHECK_THROW(reactor.installNameResolver(nullptr), std::invalid_argument);
+  BOOST_CHECK_THROW(reactor.resolve("a.example", {.family = AddressFamily::local}), std::invalid_argument);
 }
 
 // B10: one lookup for many who ask, answers for a moment, failures for a shorter one.

@@ -31,6 +31,10 @@ namespace bight {
 /// What runs over an IP address.
 enum class AddressType : std::uint8_t { tcp, udp };
 
+/// Which addresses are wanted, or what an adopted socket must be of: `any` takes whatever it is; `local` are UNIX
+/// sockets, and no name has such an address.
+enum class AddressFamily : std::uint8_t { any, ipv4, ipv6, local };
+
 /// An IPv4 address and a port. Four bytes and a number: making one does not allocate. (Twisted: IPv4Address)
 class BIGHT_API IPv4Address {
  public:

@@ -8,15 +8,13 @@
 #include <stdexcept>
 #include <string>
 
+#include <bight/address.hpp>
 #include <bight/datagram.hpp>
 #include <bight/export.hpp>
 #include <bight/factory.hpp>
 #include <bight/tcp.hpp>
 
 namespace bight {
-
-/// What an adopted socket must be of. `any` takes whatever it is.
-enum class AddressFamily : std::uint8_t { any, ipv4, ipv6, local };
 
 /// The socket is of another family than was said, or of one that this library does not know.
 class BIGHT_API UnsupportedAddressFamily : public std::invalid_argument {

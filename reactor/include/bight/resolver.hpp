@@ -24,9 +24,6 @@
 
 namespace bight {
 
-/// Which addresses are wanted.
-enum class AddressFamily : std::uint8_t { any, ipv4, ipv6 };
-
 /// What is to be looked up.
 struct NameQuery {
   std::string name;
@@ -81,6 +78,7 @@ class BIGHT_API ReactorNames {
   /// lookup.
   /// @return fails with DNSLookupError, also for a literal of the other family and for what cannot be a name;
   /// DNSTimeoutError is one too
+  /// @throws std::invalid_argument for the family `local`
   Deferred<std::vector<Address>> resolve(std::string_view host, const ResolveOptions& options = {});
 
   /// Who is asked now. Never null. (Twisted: the attribute nameResolver)
