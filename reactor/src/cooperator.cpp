@@ -173,7 +173,7 @@ void Cooperator::remove(CooperativeTask& task) {
 }
 
 void Cooperator::schedule() {
-  if (stopped_ || tasks_.empty() || call_.active() || destroyed_) return;
+  if (stopped_ || tasks_.empty() || call_.active() || destroyed_ != nullptr) return;
   call_ = clock_.callLater(Duration::zero(), [this] { slice(); });
 }
 

@@ -54,7 +54,8 @@ struct Depot {
   std::array<Free*, slabClasses> lists{};
 };
 Depot& depot() noexcept {
-  static Depot& one = *new Depot;
+  alignas(Depot) static unsigned char place[sizeof(Depot)];
+  static Depot& one = *new (place) Depot;
   return one;
 }
 
