@@ -62,10 +62,12 @@ void LineOnlyReceiver::split(std::string_view& rest) {
     if (end == std::string_view::npos) break;
     const std::string_view line = rest.substr(0, end);
     rest.remove_prefix(end + delimiter_.size());
+    behind_ = rest.size();
     if (line.size() > maxLength_)
       lineLengthExceeded(line);
     else
       lineReceived(line);
+    behind_ = 0;
     if (transport().disconnecting()) return void(rest = {});
   }
   if (rest.size() <= maxLength_) return;

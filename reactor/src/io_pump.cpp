@@ -19,9 +19,23 @@ PumpTransport::PumpTransport(Address peer, Address host) : StringTransport(std::
 
 PumpTransport::~PumpTransport() = default;
 
+Takeover PumpTransport::takeOver(std::shared_ptr<Protocol> layer) {
+  if (!connected() || !protocol_) throw std::logic_error("takeOver: the connection is lost");
+  Takeover given = giveUp();
+  given.protocol = std::exchange(*protocol_, std::move(layer));
+  return given;
+}
+
+bool PumpTransport::whenDispatchEnds(Function<void()> call) {
+  if (!connected() || !protocol_) return false;
+  atEnd_.push_back(std::move(call));
+  return true;
+}
+
 IOPump::IOPump(std::shared_ptr<Protocol> client, std::shared_ptr<Protocol> server)
     : client_{std::move(client), makeRef<PumpTransport>(serverAddress, clientAddress)},
       server_{std::move(server), makeRef<PumpTransport>(clientAddress, serverAddress)} {
+  for (End* end : {&server_, &client_}) end->transport->protocol_ = &end->protocol;
   for (End* end : {&server_, &client_}) guard(*end, [end] { end->protocol->makeConnection(*end->transport); });
   if (thrown_) std::exchange(thrown_, {})->raise();
 }
@@ -33,12 +47,15 @@ IOPump::~IOPump() {
     } catch (...) {
       // connectionLost may throw what it likes; there is nobody left to tell
     }
+    end->transport->protocol_ = nullptr;
+    end->transport->atEnd_.clear();
   }
 }
 
 /// Runs a protocol's code; what it throws ends its connection, and is kept for the test.
 template <class F>
 void IOPump::guard(End& end, F&& f) {
+  const auto onTheStack = end.protocol;  // it may be replaced meanwhile
   try {
     std::forward<F>(f)();
   } catch (...) {
@@ -101,11 +118,26 @@ bool IOPump::move(End& from, End& to, std::size_t most) {
   return happened;
 }
 
+/// @return whether anybody had waited for the end
+bool IOPump::endDispatch() {
+  bool happened = false;
+  for (End* end : {&client_, &server_}) {
+    for (auto& call : std::exchange(end->transport->atEnd_, {})) {
+      guard(*end, [&call] { call(); });
+      happened = true;
+    }
+  }
+  return happened;
+}
+
 bool IOPump::pump(std::size_t most) {
-  const bool toServer = move(client_, server_, most);
-  const bool toClient = move(server_, client_, most);
+  bool happened = endDispatch();
+  happened = move(client_, server_, most) || happened;
+  happened = endDispatch() || happened;
+  happened = move(server_, client_, most) || happened;
+  happened = endDispatch() || happened;
   if (thrown_) std::exchange(thrown_, {})->raise();
-  return toServer || toClient;
+  return happened;
 }
 
 std::size_t IOPump::flush(std::size_t most) {

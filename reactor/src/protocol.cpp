@@ -30,6 +30,11 @@ Deferred<void> Protocol::whenLost() {
   return told;
 }
 
+void Protocol::changeTransport(Transport& transport) {
+  if (!transport_) noTransport();
+  transport_ = Ref<Transport>(&transport);
+}
+
 void Protocol::breakConnection(const Failure& reason) {
   // Cancels also when connectionLost throws.
   struct AtTheEnd {

@@ -66,6 +66,8 @@ class StreamConnection final : public Transport, private PollTarget, private Own
   bool getTcpNoDelay() const override;
   void setTcpKeepAlive(bool enabled) override;
   bool getTcpKeepAlive() const override;
+  Takeover takeOver(std::shared_ptr<Protocol> layer) override;
+  bool whenDispatchEnds(Function<void()> call) override;
 
  private:
   friend class WriteBatch;

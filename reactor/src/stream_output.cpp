@@ -6,6 +6,8 @@
 // What needs a new dispatch to stay fair waits for the socket to be writable, even with nothing to send: pull producers
 // are asked, and `drained()` fires, at most once per turn. Otherwise a fast reader on the other side would hold our
 // whole loop.
+//
+// A layer over the connection takes both away: the producers, and who hears.
 #include <sys/uio.h>
 
 #include <algorithm>
@@ -287,6 +289,29 @@ void StreamConnection::askPull() noexcept {
   batch().due(*this);
   const auto producer = extras_->pull;
   run("while calling resumeProducing", [&producer] { producer->resumeProducing(); });
+}
+
+// ---- layers ----
+
+Takeover StreamConnection::takeOver(std::shared_ptr<Protocol> layer) {
+  if (!layer) throw std::invalid_argument("takeOver needs a protocol, and got a null pointer");
+  if (!is(isOpen)) throw std::logic_error("takeOver: the connection is lost");
+  Takeover given;
+  given.protocol = std::exchange(protocol_, std::move(layer));
+  given.readingPaused = is(isPaused);
+  if (extras_) {
+    given.push = std::exchange(extras_->push, nullptr);
+    given.pull = std::exchange(extras_->pull, nullptr);
+    given.pushPaused = given.push && std::exchange(extras_->pushPaused, false);
+  }
+  resumeProducing();
+  return given;
+}
+
+bool StreamConnection::whenDispatchEnds(Function<void()> call) {
+  if (!is(isOpen)) return false;
+  batch().beforeSending(reactor(), std::move(call));
+  return true;
 }
 
 }  // namespace bight::detail

@@ -41,6 +41,15 @@ void StringTransport::writeSequence(std::span<const std::string_view> pieces) {
   write(joined);
 }
 
+Takeover StringTransport::giveUp() noexcept {
+  Takeover given;
+  given.push = std::exchange(push_, nullptr);
+  given.pull = std::exchange(pull_, nullptr);
+  given.pushPaused = std::exchange(pushPaused_, false);
+  given.readingPaused = std::exchange(paused_, false);
+  return given;
+}
+
 std::string StringTransport::takeHeld(std::size_t count) {
   std::string taken = held_.substr(0, count);
   held_.erase(0, count);

@@ -1,5 +1,9 @@
 #include <bight/transport.hpp>
 
+#include <stdexcept>
+
+#include <bight/protocol.hpp>
+
 namespace bight {
 
 namespace {
@@ -22,6 +26,13 @@ Transport::~Transport() = default;
 
 std::shared_ptr<PushProducer> Transport::asProducer() {
   return std::make_shared<ReceivingSide>(*this);
+}
+
+Takeover Transport::takeOver(std::shared_ptr<Protocol>) {
+  throw std::logic_error("takeOver: this kind of transport cannot change its protocol");
+}
+bool Transport::whenDispatchEnds(Function<void()>) {
+  return false;
 }
 
 void Transport::setTcpNoDelay(bool) {}

@@ -19,6 +19,8 @@
 // `sendAll` runs no user code: it may be called from inside `write()` when the buffer is full. Whatever needs user code
 // (a reason to close, a producer to pause, a `drained()` to fire) makes the connection *due*, and `flush` settles it.
 //
+// A layer above a connection, as TLS is, joins small writes in the same way: it asks to be called before anything is sent.
+//
 // The life of a closed connection: `release` keeps it until the end of the flush, that is, until every frame that may
 // still hold a bare pointer to it has returned. Nothing counts references on the way.
 #include "write_batch.hpp"
@@ -145,10 +147,25 @@ void WriteBatch::sendAll() noexcept {
   used_ = 0;
 }
 
+void WriteBatch::beforeSending(ReactorBase& reactor, Function<void()> call) {
+  layers_.push_back({&reactor, std::move(call)});
+  more_ = true;
+}
+
+/// Layers above connections write. One may run user code, and so bring others up.
+void WriteBatch::callLayers() noexcept {
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    LayerCall layer = std::move(layers_[i]);
+    layer.reactor->guarded("while a layer above a connection ended a dispatch", layer.call);
+  }
+  layers_.clear();
+}
+
 void WriteBatch::finish() noexcept {
   if (std::exchange(flushing_, true)) return;
   do {
     more_ = false;
+    callLayers();
     sendAll();
     // Settling one connection may make others due, or write to them; those are appended, or sent by the next round.
     for (std::size_t i = 0; i < due_.size(); ++i) {

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include <bight/function.hpp>
+
 struct iovec;
 
 namespace bight {
@@ -18,6 +20,7 @@ class Protocol;
 
 namespace bight::detail {
 
+class ReactorBase;
 class StreamConnection;
 
 /// The end-of-dispatch work of all connections of one reactor. See write_batch.cpp for how it works.
@@ -84,6 +87,9 @@ class WriteBatch {
   /// A closed connection gives back the reactor's count of it: at the end of the flush, so that whoever is on the stack
   /// still finds it.
   void release(StreamConnection* connection);
+  /// Calls `call` before anything is sent: a layer above a connection makes its bytes then. `reactor` is told what it
+  /// throws.
+  void beforeSending(ReactorBase& reactor, Function<void()> call);
   /// Keeps a protocol as long, for the same reason.
   void keepAlive(std::shared_ptr<Protocol> protocol);
 
@@ -98,6 +104,7 @@ class WriteBatch {
     std::int32_t last;  // in the first piece of a connection: its last one
   };
 
+  void callLayers() noexcept;
   void endWriter();
   void sendWriter() noexcept;
   void sendAll() noexcept;
@@ -111,6 +118,11 @@ class WriteBatch {
   bool more_ = false;  // there may be more to do than to send what writer_ wrote
   bool flushing_ = false;
   std::vector<Piece> pieces_;
+  struct LayerCall {
+    ReactorBase* reactor;
+    Function<void()> call;
+  };
+  std::vector<LayerCall> layers_;
   std::vector<StreamConnection*> due_;
   std::vector<StreamConnection*> released_;
   std::vector<std::shared_ptr<Protocol>> protocols_;  // let go of with released_

@@ -38,11 +38,13 @@ class BIGHT_API LineOnlyReceiver : public Protocol {
   void setMaxLength(std::size_t bytes) noexcept { maxLength_ = bytes; }
 
   void dataReceived(std::string_view data) override;
+  std::size_t unreadInput() const noexcept override { return buffer_.size() + behind_; }
 
  private:
   void split(std::string_view& rest);
 
-  std::string buffer_;  // the beginning of a line
+  std::string buffer_;      // the beginning of a line
+  std::size_t behind_ = 0;  // while a line is delivered: how many bytes have come behind it
   std::string delimiter_ = "\r\n";
   std::size_t maxLength_ = 16384;
 };
@@ -88,6 +90,7 @@ class BIGHT_API LineReceiver : public Protocol {
   void setMaxLength(std::size_t bytes) noexcept { maxLength_ = bytes; }
 
   void dataReceived(std::string_view data) override;
+  std::size_t unreadInput() const noexcept override { return rest_.size() + buffer_.size() - begin_; }
 
  private:
   std::string_view deliver(std::string_view data);

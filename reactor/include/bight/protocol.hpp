@@ -9,6 +9,7 @@
 /// ```
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -60,8 +61,16 @@ class BIGHT_API Protocol : public std::enable_shared_from_this<Protocol> {
   /// may wait.
   Deferred<void> whenLost();
 
+  /// How many bytes this protocol was given and has not acted upon yet: those behind the line that it is just treating,
+  /// for one. Whoever changes what the bytes of the connection mean (`tls::startTLS`) refuses if there are any.
+  /// Protocols that keep input should override it.
+  virtual std::size_t unreadInput() const noexcept { return 0; }
+
   /// Gives the protocol its transport and calls `connectionMade()`. Called by transports, wrappers and tests.
   void makeConnection(Transport& transport);
+  /// Gives a connected protocol another transport, silently: a layer has slipped in below it. Called by that layer.
+  /// @throws std::logic_error before `makeConnection()`
+  void changeTransport(Transport& transport);
   /// Calls `connectionLost(reason)`, then cancels what was `track()`ed, also if `connectionLost` throws (then the
   /// exception goes on to the caller). Called by transports, wrappers and tests, once.
   void breakConnection(const Failure& reason);

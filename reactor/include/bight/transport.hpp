@@ -28,6 +28,7 @@
 
 #include <bight/address.hpp>
 #include <bight/export.hpp>
+#include <bight/function.hpp>
 #include <bight/producer.hpp>
 #include <bight/ref.hpp>
 
@@ -35,6 +36,16 @@ namespace bight {
 
 template <class T>
 class Deferred;
+class Protocol;
+
+/// What a transport gives up when a layer takes it over: who heard of the connection until now, and who wrote to it.
+struct Takeover {
+  std::shared_ptr<Protocol> protocol;
+  std::shared_ptr<PushProducer> push;  ///< the registered producer, if it is of this kind
+  std::shared_ptr<PullProducer> pull;  ///< or of this one
+  bool pushPaused = false;             ///< the push producer has been told to pause
+  bool readingPaused = false;          ///< the protocol had paused the receiving side
+};
 
 /// A stream of bytes in both directions. (Twisted: ITransport, ITCPTransport, IConsumer)
 class BIGHT_API Transport : public Consumer {
@@ -128,6 +139,23 @@ class BIGHT_API Transport : public Consumer {
   /// Whether the system probes an idle connection.
   virtual void setTcpKeepAlive(bool enabled);
   virtual bool getTcpKeepAlive() const;
+
+  /// @}
+  /// @name For layers: transports over a transport, as TLS is
+  /// @{
+
+  /// From now on `layer` is told what `connectionMade()`'s protocol was told: data, losses and half closes. What the
+  /// protocol wrote before goes out before anything that the layer writes; its producer is not registered any more, and
+  /// reading goes on if it was paused. May be called from inside the protocol's own `dataReceived()`; what that call
+  /// was given is the protocol's. The layer's `connectionMade()` is not called: `Protocol::makeConnection` is the
+  /// caller's to call.
+  /// @throws std::logic_error if the connection is lost, or this kind of transport cannot change its protocol
+  virtual Takeover takeOver(std::shared_ptr<Protocol> layer);
+
+  /// Calls `call` once, at the end of the present dispatch, before what is written in it is sent: the moment to make
+  /// one large piece of many small ones. What it throws is logged.
+  /// @returns false, without keeping `call`, if this transport knows of no dispatches: do it at once, then
+  virtual bool whenDispatchEnds(Function<void()> call);
 
   /// @}
 

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include <bight/export.hpp>
 #include <bight/failure.hpp>
@@ -18,13 +19,19 @@ class BIGHT_API PumpTransport final : public StringTransport {
  public:
   PumpTransport(Address peer, Address host);
 
+  Takeover takeOver(std::shared_ptr<Protocol> layer) override;
+  /// A dispatch of the pump is one step of `IOPump::pump()`; what is written between two belongs to the next.
+  bool whenDispatchEnds(Function<void()> call) override;
+
  private:
   friend class IOPump;
   ~PumpTransport() override;
 
-  bool ended_ = false;      // the other side has been told of our end of data
-  bool peerEnded_ = false;  // and we of the other's
-  bool told_ = false;       // writeConnectionLost() has been called
+  std::shared_ptr<Protocol>* protocol_ = nullptr;  // the pump's, while that lives
+  std::vector<Function<void()>> atEnd_;            // of the dispatch
+  bool ended_ = false;                             // the other side has been told of our end of data
+  bool peerEnded_ = false;                         // and we of the other's
+  bool told_ = false;                              // writeConnectionLost() has been called
 };
 
 /// Connects a client's protocol and a server's, and moves bytes between them when the test says so. It behaves as a TCP
@@ -66,6 +73,7 @@ class BIGHT_API IOPump {
 
   bool move(End& from, End& to, std::size_t most);
   void endOfData(End& end);
+  bool endDispatch();
   template <class F>
   void guard(End& end, F&& f);
 

@@ -104,6 +104,8 @@ class BIGHT_API StringTransport : public Transport {
   std::string takeHeld(std::size_t count);
   bool hasProducer() const noexcept { return push_ || pull_; }
   bool readingPaused() const noexcept { return paused_; }
+  /// What `takeOver()` returns, but for the protocol.
+  Takeover giveUp() noexcept;
 
  private:
   std::string value_;
