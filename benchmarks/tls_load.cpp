@@ -1,0 +1,294 @@
+// Measures TLS echo servers against each other: every round gives each of them the same load, one after the other, so
+// that whatever else the machine does hits all alike. The first one is the floor.
+//
+//   tls_load [--conns 16] [--size 16384] [--secs 1] [--rounds 5] [--idle N] SERVER [SERVER…]
+//
+// A server is a program that takes a port and echoes. It runs on CPU 0, the load on CPU 1. Each connection has one
+// message on its way and sends the next one when the last has come back. A row is: messages a second; microseconds of
+// the server's CPU for a message; the median of its ratios to the floor in the same round. With --idle, N connections
+// shake hands and then do nothing, and a row is the memory of the server for each.
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <openssl/ssl.h>
+#include <sched.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct Options {
+  int connections = 16;
+  std::size_t size = 16384;
+  double seconds = 1;
+  int rounds = 5;
+  int idle = 0;
+  std::vector<std::string> servers;
+};
+
+struct Row {
+  double perSecond = 0;
+  double cpu = 0;  // microseconds a message, or bytes a connection
+};
+
+void runOn(int cpu) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(cpu, &set);
+  sched_setaffinity(0, sizeof set, &set);
+}
+
+int connectTo(int port) {
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const int one = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) return fd;
+  close(fd);
+  return -1;
+}
+
+/// A port that was free a moment ago.
+int freePort() {
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  if (bind(fd, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
+      getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0)
+    throw std::runtime_error("no free port");
+  close(fd);
+  return ntohs(address.sin_port);
+}
+
+class Server {
+ public:
+  explicit Server(const std::string& program) : port_(freePort()) {
+    const std::string port = std::to_string(port_);
+    pid_ = fork();
+    if (pid_ == 0) {
+      runOn(0);
+      execl(program.c_str(), program.c_str(), port.c_str(), nullptr);
+      _exit(127);
+    }
+    for (int i = 0; i < 500; ++i) {
+      if (const int fd = connectTo(port_); fd >= 0) {
+        close(fd);
+        return;
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    throw std::runtime_error(program + " does not listen");
+  }
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+  ~Server() {
+    kill(pid_, SIGKILL);
+    waitpid(pid_, nullptr, 0);
+  }
+  int port() const { return port_; }
+
+  /// What the scheduler says that it has used.
+  double cpuMicroseconds() const {
+    std::ifstream file("/proc/" + std::to_string(pid_) + "/schedstat");
+    double nanoseconds = 0;
+    file >> nanoseconds;
+    return nanoseconds / 1000;
+  }
+  double residentBytes() const {
+    std::ifstream file("/proc/" + std::to_string(pid_) + "/statm");
+    double total = 0;
+    double resident = 0;
+    file >> total >> resident;
+    return resident * static_cast<double>(sysconf(_SC_PAGESIZE));
+  }
+
+ private:
+  int port_;
+  pid_t pid_ = -1;
+};
+
+struct Connection {
+  SSL* ssl;
+  int fd;
+  std::size_t sent = 0;
+  std::size_t got = 0;
+};
+
+class Load {
+ public:
+  Load(const Options& options, SSL_CTX* context, int port, int count)
+      : message_(options.size, 'x'), buffer_(256 * 1024) {
+    for (int i = 0; i < count; ++i) {
+      const int fd = connectTo(port);
+      SSL* ssl = SSL_new(context);
+      SSL_set_fd(ssl, fd);
+      if (fd < 0 || SSL_connect(ssl) != 1) throw std::runtime_error("no handshake");
+      connections_.push_back({ssl, fd});
+    }
+  }
+  Load(const Load&) = delete;
+  Load& operator=(const Load&) = delete;
+  ~Load() {
+    for (const auto& connection : connections_) {
+      SSL_free(connection.ssl);
+      close(connection.fd);
+    }
+    if (epoll_ >= 0) close(epoll_);
+  }
+
+  /// Runs for a while. @return messages that came back
+  double run(double seconds) {
+    if (epoll_ < 0) begin();
+    const auto until =
+        Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+    messages_ = 0;
+    epoll_event events[256];
+    while (Clock::now() < until) {
+      const int count = epoll_wait(epoll_, events, 256, 5000);
+      if (count == 0) throw std::runtime_error("the server is silent for 5 s");
+      for (int i = 0; i < count; ++i) step(connections_[events[i].data.u32]);
+    }
+    return messages_;
+  }
+
+ private:
+  void begin() {
+    epoll_ = epoll_create1(0);
+    for (std::size_t i = 0; i < connections_.size(); ++i) {
+      Connection& connection = connections_[i];
+      fcntl(connection.fd, F_SETFL, O_NONBLOCK);
+      epoll_event event{};
+      event.events = EPOLLIN | EPOLLOUT | EPOLLET;
+      event.data.u32 = static_cast<std::uint32_t>(i);
+      epoll_ctl(epoll_, EPOLL_CTL_ADD, connection.fd, &event);
+      step(connection);
+    }
+  }
+
+  void step(Connection& connection) {
+    for (;;) {
+      while (connection.sent < message_.size()) {
+        const int sent = SSL_write(connection.ssl, message_.data() + connection.sent,
+                                   static_cast<int>(message_.size() - connection.sent));
+        if (sent <= 0) {
+          refuse(connection, sent, SSL_ERROR_WANT_WRITE);
+          break;
+        }
+        connection.sent += static_cast<std::size_t>(sent);
+      }
+      const int got = SSL_read(connection.ssl, buffer_.data(), static_cast<int>(buffer_.size()));
+      if (got <= 0) return refuse(connection, got, SSL_ERROR_WANT_READ);
+      if (buffer_[0] != 'x') throw std::runtime_error("not an echo");
+      connection.got += static_cast<std::size_t>(got);
+      if (connection.got < message_.size()) continue;
+      if (connection.got > message_.size()) throw std::runtime_error("more came back than was sent");
+      ++messages_;
+      connection.sent = connection.got = 0;
+    }
+  }
+
+  static void refuse(const Connection& connection, int result, int allowed) {
+    const int error = SSL_get_error(connection.ssl, result);
+    if (error != allowed && error != SSL_ERROR_WANT_READ) throw std::runtime_error("the server has closed");
+  }
+
+  std::string message_;
+  std::vector<char> buffer_;
+  std::vector<Connection> connections_;
+  double messages_ = 0;
+  int epoll_ = -1;
+};
+
+Row measure(const Options& options, const std::string& program, SSL_CTX* context) {
+  const Server server(program);
+  if (options.idle > 0) {
+    // The first ones warm allocator and caches.
+    const Load first(options, context, server.port(), 100);
+    const double before = server.residentBytes();
+    const Load rest(options, context, server.port(), options.idle);
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    return {0, (server.residentBytes() - before) / options.idle};
+  }
+  Load load(options, context, server.port(), options.connections);
+  load.run(0.2);
+  const double cpu = server.cpuMicroseconds();
+  const auto began = Clock::now();
+  const double messages = load.run(options.seconds);
+  const double took = std::chrono::duration<double>(Clock::now() - began).count();
+  return {messages / took, (server.cpuMicroseconds() - cpu) / messages};
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+void run(const Options& options) {
+  SSL_CTX* context = SSL_CTX_new(TLS_client_method());
+  SSL_CTX_set_verify(context, SSL_VERIFY_NONE, nullptr);
+  SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+  runOn(1);
+  std::vector<std::vector<Row>> rows(options.servers.size());
+  for (int round = 0; round < options.rounds; ++round)
+    for (std::size_t i = 0; i < rows.size(); ++i) rows[i].push_back(measure(options, options.servers[i], context));
+  std::printf("%-48s %10s %10s %8s\n", "server", "msgs/s", options.idle > 0 ? "bytes" : "cpu us", "xFloor");
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    std::vector<double> perSecond;
+    std::vector<double> cpu;
+    std::vector<double> ratio;
+    for (std::size_t round = 0; round < rows[i].size(); ++round) {
+      perSecond.push_back(rows[i][round].perSecond);
+      cpu.push_back(rows[i][round].cpu);
+      ratio.push_back(rows[i][round].cpu / rows[0][round].cpu);
+    }
+    std::printf("%-48s %10.0f %10.2f %8.3f\n", options.servers[i].c_str(), median(perSecond), median(cpu),
+                median(ratio));
+  }
+  SSL_CTX_free(context);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
+  Options options;
+  CLI::App app("Measures TLS echo servers against each other; the first one is the floor.");
+  app.add_option("--conns", options.connections, "connections with one message on its way each");
+  app.add_option("--size", options.size, "bytes of a message");
+  app.add_option("--secs", options.seconds, "seconds for each server in a round");
+  app.add_option("--rounds", options.rounds, "rounds");
+  app.add_option("--idle", options.idle, "measure the memory of so many idle connections instead");
+  app.add_option("servers", options.servers, "programs that take a port")->required();
+  CLI11_PARSE(app, argc, argv);
+  try {
+    run(options);
+    return 0;
+  } catch (const std::exception& e) {
+    std::cerr << "tls_load: " << e.what() << "\n";
+    return 1;
+  }
+}
