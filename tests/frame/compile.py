@@ -14,12 +14,12 @@ class Package:
     """The compile command of one package: that of its first source, without the source."""
 
     def __init__(self, build, package, source=None):
-        """`source` picks the file whose flags are wanted; without it any of the package's `src/` but libevent's poller serves."""
+        """`source` picks the file whose flags are wanted; without it any of the package's `src/` serves, but libevent's poller and TLS."""
         with open(os.path.join(build, 'compile_commands.json'), encoding='utf-8') as file:
             commands = json.load(file)
         for entry in commands:
             path = os.path.normpath(os.path.join(entry['directory'], entry['file']))
-            if f'/{package}/src/' not in path or 'libevent_poller' in path and source is None:
+            if f'/{package}/src/' not in path or source is None and ('libevent_poller' in path or '/src/tls/' in path):
                 continue
             if source is None or path.endswith(source):
                 self.directory = entry['directory']

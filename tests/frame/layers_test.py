@@ -1,5 +1,5 @@
-"""The packages have a direction: deferred/ sees only itself, reactor/ sees deferred/, protocols/ sees both, and only the poller sees
-libevent. Each wrong include must fail to compile with the flags of the build, for the right reason, while the right one beside it compiles."""
+"""The packages have a direction: deferred/ sees only itself, reactor/ sees deferred/, protocols/ sees both, only the poller sees
+libevent, and only TLS sees OpenSSL. Each wrong include must fail to compile with the flags of the build, for the right reason, while the right one beside it compiles."""
 
 import os
 import re
@@ -44,6 +44,12 @@ def main():
                   said or 'it compiled')
     compiled, said = Package(build, 'reactor', 'src/libevent_poller.cpp').compile('#include <event2/event.h>\n')
     tap.check('the libevent poller can include libevent', compiled, said)
+
+    for package in headers:
+        compiled, said = flags[package].compile('#include <openssl/ssl.h>\n')
+        tap.check(f'{package}/ cannot include OpenSSL', not compiled and 'only protocols/src/tls/' in said, said or 'it compiled')
+    compiled, said = Package(build, 'protocols', 'src/tls/bio.cpp').compile('#include <openssl/ssl.h>\n')
+    tap.check('TLS can include OpenSSL', compiled, said)
 
     # A path that climbs out of its package would get around the include roots.
     climbing = []
