@@ -188,10 +188,12 @@ Failure Layer::handshakeFailure(int) {
 
 Failure Layer::verificationFailure(int code, X509* refused) const {
   using Problem = VerificationError::Problem;
-  const std::string owner = refused ? displayName(refused) : "the peer";
   const auto failure = [code](Problem problem, const std::string& what) {
     return Failure(VerificationError(problem, code, what));
   };
+  if (!refused)
+    return failure(Problem::other, std::string("the peer's certificate: ") + X509_verify_cert_error_string(code));
+  const std::string owner = displayName(refused);
   switch (code) {
     case X509_V_ERR_CERT_HAS_EXPIRED:
       return failure(Problem::expired, "certificate of " + owner + " expired " + dayOf(X509_get0_notAfter(refused)));

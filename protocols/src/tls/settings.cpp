@@ -75,6 +75,7 @@ void applyProtocol(SSL_CTX* context, Settings& settings, const ProtocolOptions& 
                        "\": " + takeError());
   settings.applicationProtocols = alpnForm(options.applicationProtocols);
   settings.handshakeTimeout = options.handshakeTimeout;
+  SSL_CTX_set_dh_auto(context, 1);  // for whoever adds ciphers that need it
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
                                    SSL_OP_PRIORITIZE_CHACHA);

@@ -265,6 +265,44 @@ BOOST_AUTO_TEST_CASE(nonsense_ends_the_connection_and_nothing_else) {
   }
 }
 
+// Whatever somebody on the way changes in what the server sends: nothing is believed that was not verified.
+BOOST_AUTO_TEST_CASE(a_changed_byte_in_the_handshake_hurts_nobody) {
+  const tls::ServerContext serverContext(serverOptions());
+  const tls::ClientContext clientContext(clientOptions());
+  std::size_t flight = 1;
+  for (std::size_t at = 0; at < flight; at += 7) {
+    testing::Clock clock;
+    const auto server = std::make_shared<Probe>();
+    const auto client = std::make_shared<Probe>();
+    const auto serverBelow = tls::serverProtocol(clock, server, serverContext);
+    const auto clientBelow = tls::clientProtocol(clock, client, clientContext, "a.example");
+    const auto serverWire = makeRef<testing::StringTransport>();
+    const auto clientWire = makeRef<testing::StringTransport>();
+    serverBelow->makeConnection(*serverWire);
+    clientBelow->makeConnection(*clientWire);
+    client->transport().write("secret");
+    serverBelow->dataReceived(clientWire->value());
+    clientWire->clear();
+    std::string bytes = serverWire->value();
+    serverWire->clear();
+    flight = bytes.size();
+    bytes[at] = static_cast<char>(bytes[at] ^ 0x21);
+    clientBelow->dataReceived(bytes);
+    if (!clientWire->value().empty()) serverBelow->dataReceived(clientWire->value());
+    // A byte that means nothing may differ; anything else must have been noticed by one of the two.
+    if (!server->connection().secure()) {
+      BOOST_TEST(server->data().empty());
+    } else {
+      BOOST_TEST(server->data() == "secret");
+      BOOST_TEST(client->connection().secure());
+    }
+    clientBelow->breakConnection(Failure(ConnectionDone()));
+    serverBelow->breakConnection(Failure(ConnectionDone()));
+    BOOST_TEST(client->losses() == 1);
+  }
+  BOOST_TEST(flight > 500U);
+}
+
 BOOST_AUTO_TEST_CASE(a_peer_that_leaves_in_the_handshake_is_told_apart) {
   Link<> link;
   link.pump->clientTransport().loseConnection();
