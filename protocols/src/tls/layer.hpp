@@ -23,8 +23,9 @@
 
 namespace bight::tls::detail {
 
-/// The transport that a protocol over TLS has. layer.cpp tells how it works; layer_writing.cpp has the way out, and
-/// layer_facts.cpp what can be asked. Below, a `LayerProtocol` hears for it.
+/// The transport that a protocol over TLS has. layer.cpp tells how it works; layer_reading.cpp has the way in,
+/// layer_writing.cpp the way out, layer_closing.cpp the end, and layer_facts.cpp what can be asked. Below, a
+/// `LayerProtocol` hears for it.
 class Layer final : public Connection {
  public:
   /// `above` is told of the connection.

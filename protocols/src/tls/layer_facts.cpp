@@ -23,8 +23,7 @@ InjectionError::InjectionError(std::size_t bytes)
 
 namespace detail {
 
-// ---- facts
-// --------------------------------------------------------------------------------------------------------------
+// ---- facts ----
 
 Deferred<void> Layer::handshake() {
   Deferred<void> done;
@@ -89,8 +88,7 @@ bool Layer::resumed() const noexcept {
   return established_ && ssl_ && SSL_session_reused(ssl_.get()) == 1;
 }
 
-// ---- failures
-// -----------------------------------------------------------------------------------------------------------
+// ---- failures ----
 
 namespace {
 

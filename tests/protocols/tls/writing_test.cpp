@@ -2,6 +2,7 @@
 #include <bight/tls.hpp>
 
 #include <algorithm>
+#include <thread>
 
 #include "tls_fixture.hpp"
 
@@ -76,6 +77,29 @@ BOOST_AUTO_TEST_CASE(the_small_writes_of_a_dispatch_leave_in_one_record) {
   link.client->transport().resumeProducing();
   link.flush();
   BOOST_TEST(link.client->data().size() == 1100U);
+}
+
+// What is not encrypted yet is kept in a buffer that connections hand on to each other: nothing may be lost in it, or
+// turn up elsewhere. In a thread of its own, since there the first connection finds no buffer.
+BOOST_AUTO_TEST_CASE(what_connections_wrote_never_mixes) {
+  std::string wanted[5], got[5];
+  std::thread([&] {
+    std::vector<std::unique_ptr<Link<>>> links;
+    for (int i = 0; i < 5; ++i) links.push_back(std::make_unique<Link<>>());
+    for (auto& link : links) link->flush();
+    for (std::size_t round = 0; round < 60; ++round)
+      for (std::size_t i = 0; i < 5; ++i) {
+        const std::string piece(1 + (round * 7 + i) % 40, static_cast<char>('a' + i));
+        wanted[i] += piece;
+        links[i]->client->transport().write(piece);
+        if ((round + i) % 3 == 0) links[i]->flush();
+      }
+    for (std::size_t i = 0; i < 5; ++i) {
+      links[i]->flush();
+      got[i] = links[i]->server->data();
+    }
+  }).join();
+  for (std::size_t i = 0; i < 5; ++i) BOOST_TEST(got[i] == wanted[i]);
 }
 
 // The same for writes that come from outside of our own dataReceived: a timer, another connection.
