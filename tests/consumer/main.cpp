@@ -3,6 +3,7 @@
 #include <bight/deferred.hpp>
 #include <bight/http/server.hpp>
 #include <bight/reactor.hpp>
+#include <bight/tls.hpp>
 #include <bight/version.hpp>
 #include <chrono>
 #include <cstdio>
@@ -25,6 +26,9 @@ int main() {
   reactor->callLater(1ms, [&] { answer.callback(41); });
   auto site = std::make_shared<bight::http::Site>(*reactor, std::make_shared<bight::http::Directory>());
   auto port = reactor->listenTCP(0, site);
+  const bight::tls::ThrowawayAuthority authority;
+  const bight::tls::ServerContext context({.identities = {authority.issue({"localhost"})}});
+  auto secure = reactor->listenTCP(0, bight::tls::wrapServer(*reactor, site, context));
   reactor->run();
   return 0;
 }

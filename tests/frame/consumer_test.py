@@ -42,8 +42,10 @@ def by_pkg_config(source, stage, prefix, work, compiler):
 
 
 def by_cmake(source, stage, prefix, work, compiler):
+    # `ccache g++` is two words, and CMake wants one.
+    program = compiler[1] if os.path.basename(compiler[0]) == 'ccache' else compiler[0]
     step('cmake', '-G', 'Ninja', '-S', os.path.join(source, 'tests/consumer'), '-B', work, f'-DCMAKE_PREFIX_PATH={stage}{prefix}',
-         f'-Dbight_DIR={os.path.dirname(find(stage, "bightConfig.cmake"))}', f'-DCMAKE_CXX_COMPILER={compiler[0]}')
+         f'-Dbight_DIR={os.path.dirname(find(stage, "bightConfig.cmake"))}', f'-DCMAKE_CXX_COMPILER={program}')
     step('cmake', '--build', work)
     return os.path.join(work, 'consumer')
 
