@@ -15,6 +15,9 @@
 // end.
 #include "reactor_base.hpp"
 
+#include <signal.h>
+
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -57,8 +60,9 @@ ReactorBase::~ReactorBase() {
     reactorLog().critical("a reactor is destroyed while it runs: call stop(), and destroy it after run() has returned");
   running_ = looping_ = false;
   stopped_ = true;
-  signals_.reset();
+  leaveStopSignals();
   disconnectAll(Failure(ConnectionLost("The reactor was destroyed.")));
+  signals_.reset();
   // From here on threads find nobody; whoever waits for an answer is told so. Only then is it safe to wait for them.
   threadQueue_->close().clear();
   guarded("The reactor's thread pool could not be stopped", [this] { pool_->stop(poolPatience_); });
@@ -90,10 +94,12 @@ void ReactorBase::runWith(RunOptions options) {
   stopRequested_ = shutdownFired_ = false;
   exitSignal_.reset();
   installSignals_ = options.installSignalHandlers;
+  drainLimit_ = options.drainLimit;
   struct Leaving {
     ReactorBase& reactor;
     ~Leaving() {
-      reactor.signals_.reset();
+      reactor.leaveStopSignals();
+      if (reactor.drainCall_.active()) reactor.drainCall_.cancel();
       reactor.inRun_ = reactor.looping_ = reactor.running_ = false;
     }
   } const leaving{*this};
@@ -119,14 +125,76 @@ void ReactorBase::crash() {
   looping_ = running_ = false;
 }
 
+// ---- signals ----
+
+SignalWatch& ReactorBase::signalWatch() {
+  if (!signals_) signals_ = std::make_unique<SignalWatch>(*poller_, [this](int number) { signalled(number); });
+  return *signals_;
+}
+
+void ReactorBase::takeStopSignals() {
+  if (signalWatch().add(SIGINT, true)) stopSignals_.push_back(SIGINT);
+  if (signalWatch().add(SIGTERM)) stopSignals_.push_back(SIGTERM);
+}
+
+void ReactorBase::leaveStopSignals() noexcept {
+  for (const int number : std::exchange(stopSignals_, {})) signals_->remove(number);
+}
+
+SignalCallback ReactorBase::addSignalCallback(int number, Function<void(int)> call) {
+  checkThread("onSignal");
+  if (!call) throw std::invalid_argument("onSignal: the function is empty");
+  signalWatch().add(number);
+  signalUsers_.push_back({++lastSignalUser_, number, std::make_shared<Function<void(int)>>(std::move(call))});
+  return {lastSignalUser_};
+}
+
+void ReactorBase::removeSignalCallback(SignalCallback callback) {
+  checkThread("removeSignalCallback");
+  const auto found = std::find_if(signalUsers_.begin(), signalUsers_.end(),
+                                  [callback](const SignalUser& each) { return each.id == callback.id; });
+  if (found == signalUsers_.end())
+    throw std::invalid_argument("removeSignalCallback: there is no such callback (any more)");
+  const auto dying = std::move(found->call);  // what it captured may come back here while it dies
+  const int number = found->number;
+  signalUsers_.erase(found);
+  signals_->remove(number);
+}
+
 void ReactorBase::signalled(int number) noexcept {
+  if (number == SIGCHLD && !children_.empty()) reapChildren();
+  // Those who are there now; whoever is removed by one before is not called.
+  std::vector<std::uint64_t> ids;
+  for (const SignalUser& each : signalUsers_)
+    if (each.number == number) ids.push_back(each.id);
+  for (const std::uint64_t id : ids) {
+    const auto found =
+        std::find_if(signalUsers_.begin(), signalUsers_.end(), [id](const SignalUser& each) { return each.id == id; });
+    if (found == signalUsers_.end()) continue;
+    const auto call = found->call;
+    guarded("Unhandled Error in a callback for a signal", [&] { (*call)(number); });
+    sendWritten();
+  }
+  const bool stops = std::find(stopSignals_.begin(), stopSignals_.end(), number) != stopSignals_.end();
+  if (ids.empty() && stops) stopForSignal(number);
+}
+
+void ReactorBase::stopForSignal(int number) noexcept {
+  exitSignal_ = number;
   if (!stopRequested_ && looping_) {
     reactorLog().info("Received " + std::string(signalName(number)) + ", shutting down.");
-    exitSignal_ = number;
     stopRequested_ = true;
+    if (drainLimit_ <= Duration::zero()) return;
+    guarded("The shutdown has no limit", [this] {
+      drainCall_ = callLater(drainLimit_, [this] {
+        if (!events_.hurry("shutdown")) return;
+        reactorLog().warn("what was to happen before the shutdown has not ended within " +
+                          std::to_string(std::chrono::duration<double>(drainLimit_).count()) +
+                          " s (RunOptions::drainLimit); the shutdown goes on without it");
+      });
+    });
   } else {
     reactorLog().warn("Received " + std::string(signalName(number)) + " again, stopping at once.");
-    exitSignal_ = number;
     stopped_ = true;
     poolPatience_ = Duration::zero();
     looping_ = running_ = false;
@@ -137,10 +205,8 @@ void ReactorBase::duringEvent(std::string_view event) {
   if (event == "startup") {
     if (!looping_) return;
     running_ = true;
-    if (installSignals_ && !signals_) {
-      guarded("Signals will not stop this reactor", [this] {
-        signals_ = std::make_unique<SignalWatch>(*poller_, [this](int number) { signalled(number); });
-      });
+    if (installSignals_ && stopSignals_.empty()) {
+      guarded("Signals will not stop this reactor", [this] { takeStopSignals(); });
     }
     guarded("The reactor's thread pool could not be started", [this] { pool_->start(); });
   } else if (event == "shutdown") {

@@ -29,6 +29,8 @@
 
 namespace bight::detail {
 
+class ChildProcess;
+
 /// A connection, a port: something that must be ended when the reactor shuts down or is destroyed. Linked into the
 /// reactor's list by itself.
 class Owned {
@@ -97,6 +99,14 @@ class ReactorBase final : public Reactor {
   std::shared_ptr<NameResolver> nameResolver() override;
   std::shared_ptr<NameResolver> installNameResolver(std::shared_ptr<NameResolver> resolver) override;
 
+  // ReactorProcess: in child_process.cpp and descriptor_transport.cpp
+  Ref<ProcessTransport> doSpawnProcess(std::shared_ptr<ProcessProtocol> protocol, const std::string& executable,
+                                       std::vector<std::string> args, const ProcessOptions& options) override;
+  Ref<Transport> doConnectDescriptors(std::shared_ptr<Protocol> protocol, int readFd, int writeFd) override;
+
+  // ReactorSignals
+  void removeSignalCallback(SignalCallback callback) override;
+
   // Reactor
   std::string_view name() const noexcept override { return poller_->name(); }
   void setSlowCallbackLimit(Duration limit) override;
@@ -121,6 +131,10 @@ class ReactorBase final : public Reactor {
   void disown(Owned& owned) noexcept;
   /// Asked of the list itself: a flag would cost each connection a word.
   bool isOwned(const Owned& owned) const noexcept { return owned.newer_ || newestOwned_ == &owned; }
+
+  /// Asks a child whether it has ended whenever some child has (SIGCHLD): for those without a pidfd.
+  void watchChild(ChildProcess& child);
+  void unwatchChild(ChildProcess& child) noexcept;
 
   /// Logs what user code did wrong, and goes on (B28).
   void report(std::string_view context, const Failure& failure) noexcept;
@@ -148,8 +162,15 @@ class ReactorBase final : public Reactor {
   void runWith(RunOptions options) override;
   void iterateFor(Duration delay) override;
   SystemEventTrigger addTrigger(Phase phase, std::string_view event, TriggerCall call) override;
+  SignalCallback addSignalCallback(int number, Function<void(int)> call) override;
 
  private:
+  struct SignalUser {
+    std::uint64_t id;
+    int number;
+    std::shared_ptr<Function<void(int)>> call;
+  };
+
   void turn(Duration until);
   /// Everything of a turn but the wait. False: the loop is to be left; otherwise `until` is when to be back.
   bool runCalls(Duration& until);
@@ -166,6 +187,11 @@ class ReactorBase final : public Reactor {
   void pollOnce(Duration until);
   void duringEvent(std::string_view event);
   void signalled(int number) noexcept;
+  void stopForSignal(int number) noexcept;
+  void takeStopSignals();
+  void leaveStopSignals() noexcept;
+  SignalWatch& signalWatch();
+  void reapChildren() noexcept;
   void disconnectAll(const Failure& reason) noexcept;
   void stopThreadPool() noexcept;
   void refuseInsideTurn(const char* what) const;
@@ -202,7 +228,13 @@ class ReactorBase final : public Reactor {
   std::unordered_map<const Pending*, std::shared_ptr<Pending>> pending_;
   std::unique_ptr<ThreadPool> pool_;
   Duration poolPatience_ = std::chrono::seconds(5);
-  std::unique_ptr<SignalWatch> signals_;
+  std::unique_ptr<SignalWatch> signals_;  // made when first needed
+  std::vector<int> stopSignals_;          // those that stop this run
+  std::vector<SignalUser> signalUsers_;
+  std::uint64_t lastSignalUser_ = 0;
+  Duration drainLimit_{0};
+  DelayedCall drainCall_;
+  std::vector<ChildProcess*> children_;  // those without a pidfd
   SystemEvents events_;
   std::shared_ptr<NameResolver> resolver_;  // made when first asked for
 };

@@ -67,8 +67,18 @@ void SystemEvents::fire(std::string_view name) {
   firing->events = self_;
   firing->event = &fired;
   firing->self = firing;
+  fired.firing = firing;
   runPhase(fired, Phase::before, firing.get());
   Firing::oneDone(firing);
+}
+
+bool SystemEvents::hurry(std::string_view name) {
+  Event& fired = event(name);
+  const auto firing = fired.firing.lock();
+  if (!firing || firing->waiting <= 0) return false;
+  firing->waiting = 0;  // those who come later find less than that
+  finish(fired);
+  return true;
 }
 
 void SystemEvents::finish(Event& event) {

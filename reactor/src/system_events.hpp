@@ -31,17 +31,20 @@ class SystemEvents {
   SystemEventTrigger add(Phase phase, std::string_view event, Call call);
   void remove(SystemEventTrigger trigger);
   void fire(std::string_view event);
+  /// An event whose phase `before` waits for Deferreds goes on without them. @return false if it does not wait
+  bool hurry(std::string_view event);
 
  private:
   struct Trigger {
     std::uint64_t id;
     Call call;
   };
+  struct Firing;
   struct Event {
     std::string name;
     std::deque<Trigger> triggers[3];
+    std::weak_ptr<Firing> firing;  // the last one
   };
-  struct Firing;
 
   Event& event(std::string_view name);
   void runPhase(Event& event, Phase phase, Firing* firing);

@@ -8,6 +8,7 @@
 /// ```
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -37,6 +38,9 @@ struct RunOptions {
   /// Turn the first SIGINT or SIGTERM into `stop()` and the second into `crash()`. SIGINT only if nobody has set an
   /// action for it. The former actions are restored when `run()` returns.
   bool installSignalHandlers = true;
+  /// How long the shutdown that a signal began may wait in its phase `before`, where servers finish what they are at;
+  /// then it goes on without them. Zero or less: for ever. `stop()` by itself has no such limit.
+  Duration drainLimit = std::chrono::seconds(30);
 };
 
 /// Life and death of a reactor. Twisted: IReactorCore. To be called in the reactor's thread.

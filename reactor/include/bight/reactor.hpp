@@ -19,8 +19,10 @@
 #include <bight/fdset.hpp>
 #include <bight/log.hpp>
 #include <bight/poller.hpp>
+#include <bight/process.hpp>
 #include <bight/reactor_errors.hpp>
 #include <bight/resolver.hpp>
+#include <bight/signals.hpp>
 #include <bight/tcp.hpp>
 #include <bight/threads.hpp>
 #include <bight/time.hpp>
@@ -38,7 +40,9 @@ class BIGHT_API Reactor : public ReactorCore,
                           public ReactorThreads,
                           public ReactorFDSet,
                           public ReactorTCP,
-                          public ReactorNames {
+                          public ReactorNames,
+                          public ReactorProcess,
+                          public ReactorSignals {
  public:
   ~Reactor() override;
 
