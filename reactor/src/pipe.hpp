@@ -56,7 +56,7 @@ class PipeEnd {
 
   int fd() const noexcept { return fd_.get(); }
   bool isSocket() const noexcept { return socket_; }
-  /// A regular file: there is nothing to wait for, whatever the poller thinks of it.
+  /// A regular file, or a device that is always ready: there is nothing to wait for, whatever the poller thinks of it.
   bool isFile() const noexcept { return file_; }
   /// A pipe: the reader's end of it can be seen going away from the writer's.
   bool isPipe() const noexcept { return pipe_; }

@@ -6,6 +6,9 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
+#ifdef __linux__
+#include <sys/sysmacros.h>
+#endif
 #include <unistd.h>
 
 #include <cerrno>
@@ -21,7 +24,11 @@ void PipeEnd::classify() noexcept {
   struct stat what{};
   if (::fstat(fd_.get(), &what) != 0) return;
   socket_ = S_ISSOCK(what.st_mode);
-  file_ = S_ISREG(what.st_mode);
+  file_ = S_ISREG(what.st_mode) || S_ISBLK(what.st_mode);
+#ifdef __linux__
+  constexpr unsigned memoryDevices = 1;  // /dev/null, /dev/zero, …
+  if (S_ISCHR(what.st_mode) && major(what.st_rdev) == memoryDevices) file_ = true;
+#endif
   pipe_ = S_ISFIFO(what.st_mode);
 }
 

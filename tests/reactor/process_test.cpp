@@ -285,14 +285,11 @@ BOOST_DATA_TEST_CASE(signals_are_as_at_the_start_of_a_program, data::make(backen
 
 BOOST_DATA_TEST_CASE(a_grandchild_with_our_pipe_delays_the_end_not_the_exit, data::make(backends()), backend) {  // B63
   Here here(backend);
-  bool exitedFirst = false;
-  here.child->onExited = [&](Child& child) {
-    exitedFirst = !child.ended();
-    ::kill(std::stoi(child.bytes[1]), SIGTERM);  // the grandchild, which told its number
-  };
   here.shell("sleep 60 & echo $!");
+  spin(*here.reactor, [&] { return here.child->exitReason && !here.child->bytes[1].empty(); });
+  BOOST_TEST(!here.child->ended());
+  ::kill(std::stoi(here.child->bytes[1]), SIGTERM);  // the grandchild
   here.untilEnded();
-  BOOST_TEST(exitedFirst);
   BOOST_TEST(here.child->reason->check<ProcessDone>());
 }
 

@@ -9,7 +9,11 @@
 
 #include <atomic>
 #include <memory>
+#include <stdexcept>
+#include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "backends.hpp"
 
@@ -131,6 +135,106 @@ BOOST_DATA_TEST_CASE(without_installation_nothing_is_touched, data::make(backend
     reactor->stop();
   });
   reactor->run({.installSignalHandlers = false});
+}
+
+BOOST_DATA_TEST_CASE(a_drain_has_a_limit_after_which_the_shutdown_goes_on, data::make(backends()), backend) {
+  LogCapture log;
+  const Acting terminate(SIGTERM, SIG_DFL);
+  auto reactor = makeReactor(backend);
+  std::vector<std::string> order;
+  Deferred<void> never;
+  auto promise = never.promise();
+  reactor->addSystemEventTrigger(Phase::before, "shutdown", [&] { return std::move(never); });
+  reactor->addSystemEventTrigger(Phase::during, "shutdown", [&] { order.push_back("during"); });
+  reactor->addSystemEventTrigger(Phase::after, "shutdown", [&] { order.push_back("after"); });
+  reactor->callWhenRunning([] { ::kill(::getpid(), SIGTERM); });
+  reactor->run({.drainLimit = 1ms});
+  BOOST_TEST(order == (std::vector<std::string>{"during", "after"}));
+  BOOST_TEST(log.count("(RunOptions::drainLimit)") == 1);
+  promise.callback();  // too late to do anything
+  BOOST_TEST(order.size() == 2U);
+}
+
+BOOST_DATA_TEST_CASE(callbacks_hear_signals_until_they_are_removed, data::make(backends()), backend) {
+  const Acting hangUp(SIGHUP, countMine);
+  mine = 0;
+  auto reactor = makeReactor(backend);
+  std::vector<std::string> heard;
+  SignalCallback second;
+  const auto first = reactor->onSignal(SIGHUP, [&](int number) {
+    BOOST_TEST(number == SIGHUP);
+    heard.push_back("first");
+    if (second) reactor->removeSignalCallback(std::exchange(second, {}));
+  });
+  second = reactor->onSignal(SIGHUP, [&] { heard.push_back("second"); });
+  reactor->onSignal(SIGUSR1, [&] {
+    heard.push_back("user");
+    throw std::runtime_error("not good");  // logged
+  });
+  {
+    LogCapture log;
+    ::kill(::getpid(), SIGHUP);  // kept until the reactor turns
+    ::kill(::getpid(), SIGUSR1);
+    reactor->iterate(20ms);
+    BOOST_TEST(log.count("not good") == 1);
+  }
+  BOOST_TEST(heard == (std::vector<std::string>{"first", "user"}));  // the second was removed by the first
+  reactor->removeSignalCallback(first);
+  BOOST_TEST((actionOf(SIGHUP) == countMine));
+  BOOST_CHECK_THROW(reactor->removeSignalCallback(first), std::invalid_argument);
+  BOOST_CHECK_THROW(reactor->onSignal(SIGKILL, [] {}), std::invalid_argument);
+  BOOST_CHECK_THROW(reactor->onSignal(SIGSEGV, [] {}), std::invalid_argument);
+  BOOST_CHECK_THROW(reactor->onSignal(0, [] {}), std::invalid_argument);
+  BOOST_TEST((actionOf(SIGUSR1) != SIG_DFL));
+  reactor.reset();
+  BOOST_TEST((actionOf(SIGUSR1) == SIG_DFL));
+  BOOST_TEST(mine == 0);
+}
+
+BOOST_DATA_TEST_CASE(a_callback_for_sigterm_takes_the_place_of_the_stop, data::make(backends()), backend) {
+  const Acting terminate(SIGTERM, SIG_DFL);
+  auto reactor = makeReactor(backend);
+  int heard = 0;
+  reactor->onSignal(SIGTERM, [&] {
+    if (++heard == 2) return reactor->stop();
+    ::kill(::getpid(), SIGTERM);
+  });
+  reactor->callWhenRunning([] { ::kill(::getpid(), SIGTERM); });
+  reactor->run();
+  BOOST_TEST(heard == 2);
+  BOOST_TEST(!reactor->exitSignal());
+}
+
+BOOST_AUTO_TEST_CASE(a_flood_of_one_signal_does_not_drown_another) {
+  auto reactor = makeReactor();
+  int floods = 0;
+  int others = 0;
+  reactor->onSignal(SIGUSR1, [&] { ++floods; });
+  reactor->onSignal(SIGUSR2, [&] { ++others; });
+  for (int i = 0; i < 100'000; ++i) ::raise(SIGUSR1);  // more than a pipe has room for
+  ::raise(SIGUSR2);
+  reactor->iterate(20ms);
+  BOOST_TEST(floods == 100'000);
+  BOOST_TEST(others == 1);
+}
+
+BOOST_AUTO_TEST_CASE(reactors_come_and_go_while_signals_rain) {
+  // The first one keeps the action ours, so that no signal ends this program.
+  auto keeper = makeReactor();
+  keeper->onSignal(SIGUSR1, [] {});
+  std::atomic<bool> over{false};
+  std::thread rain([&] {
+    while (!over) ::kill(::getpid(), SIGUSR1);
+  });
+  for (int i = 0; i < 200; ++i) {
+    auto reactor = makeReactor();
+    int heard = 0;
+    reactor->onSignal(SIGUSR1, [&] { ++heard; });
+    while (heard == 0) reactor->iterate(20ms);
+  }
+  over = true;
+  rain.join();
+  keeper->iterate();
 }
 
 BOOST_AUTO_TEST_CASE(every_reactor_that_runs_is_told) {
