@@ -123,4 +123,20 @@ std::shared_ptr<Connector> MemoryReactor::doConnectTCP(const std::string& host, 
   return connector;
 }
 
+Ref<ProcessTransport> MemoryReactor::doSpawnProcess(std::shared_ptr<ProcessProtocol> protocol,
+                                                    const std::string& executable, std::vector<std::string> args,
+                                                    const ProcessOptions& options) {
+  auto process = makeRef<MemoryProcess>(protocol, executable, std::move(args), options);
+  processes_.push_back(process);
+  protocol->makeConnection(*process);
+  return process;
+}
+
+Ref<Transport> MemoryReactor::doConnectDescriptors(std::shared_ptr<Protocol> protocol, int readFd, int writeFd) {
+  auto transport = makeRef<StringTransport>();
+  connected_.push_back({protocol, transport, readFd, writeFd});
+  protocol->makeConnection(*transport);
+  return transport;
+}
+
 }  // namespace bight::testing

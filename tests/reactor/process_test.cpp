@@ -9,7 +9,8 @@
 #include <bight/connection_errors.hpp>
 #include <bight/process_output.hpp>
 #include <bight/reactor.hpp>
-#include <bight/testing/log_capture.hpp>
+#include <bight/standard_io.hpp>
+#include <bight/testing.hpp>
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 
@@ -559,6 +560,47 @@ BOOST_DATA_TEST_CASE(cancelling_kills_the_program, data::make(backends()), backe
   BOOST_REQUIRE(why);
   BOOST_TEST(why->check<CancelledError>());
   spin(*here.reactor, [] { return ::waitpid(-1, nullptr, WNOHANG) < 0 && errno == ECHILD; });
+}
+
+BOOST_AUTO_TEST_CASE(the_memory_reactor_records_children_and_the_test_plays_them) {
+  testing::MemoryReactor reactor;
+  auto child = std::make_shared<Child>();
+  reactor.spawnProcess(child, "git", {"git", "log"}, {.path = "/src"});
+  const auto played = reactor.processes().at(0);
+  BOOST_TEST(played->executable() == "git");
+  BOOST_TEST(played->args() == (std::vector<std::string>{"git", "log"}));
+  BOOST_TEST(played->options().path == "/src");
+  child->transport().write("in");
+  BOOST_TEST(played->written() == "in");
+  played->output(1, "out");
+  BOOST_TEST(child->bytes[1] == "out");
+  child->transport().signalProcess("TERM");
+  BOOST_TEST(played->signals() == std::vector<int>{SIGTERM});
+  played->close(2);
+  played->exit(3);
+  BOOST_TEST(child->events == (std::vector<std::string>{"made", "lost 2", "exited", "lost 0", "lost 1", "ended"}));
+  BOOST_TEST(child->code() == 3);
+  BOOST_CHECK_THROW(played->exit(0), std::logic_error);
+  BOOST_CHECK_THROW(played->output(1, "x"), std::logic_error);
+
+  int value = 0;
+  getProcessValue(reactor, "make", {"all"}).addCallback([&](int code) { value = code; });
+  reactor.processes().at(1)->exit(2);
+  BOOST_TEST(value == 2);
+  BOOST_TEST(reactor.processes().at(1)->args() == (std::vector<std::string>{"make", "all"}));
+  std::optional<Failure> why;
+  auto output = getProcessOutput(reactor, "yes");
+  output.addErrback([&](Failure failure) -> std::string {
+    why = failure;
+    return {};
+  });
+  output.cancel();
+  BOOST_TEST(why->check<CancelledError>());
+  BOOST_TEST(reactor.processes().at(2)->signals() == std::vector<int>{SIGKILL});
+
+  auto console = std::make_shared<testing::AccumulatingProtocol>();
+  StandardIO(reactor, console).transport().write("hello");
+  BOOST_TEST(reactor.connectedDescriptors().at(0).transport->value() == "hello");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -10,6 +10,7 @@
 /// | a protocol whose events are of interest | `testing::AccumulatingProtocol` |
 /// | `ReactorTCP` (and time, and names) | `testing::MemoryReactor` |
 /// | the resolver of a reactor | `testing::MemoryNameResolver` |
+/// | a child process | `testing::MemoryProcess`, from `MemoryReactor::spawnProcess` |
 /// | the log | `testing::LogCapture` |
 /// | a network that cuts bytes anywhere | `testing::eachFeeding` |
 #pragma once
@@ -19,6 +20,7 @@
 #include <bight/testing/feeding.hpp>
 #include <bight/testing/io_pump.hpp>
 #include <bight/testing/log_capture.hpp>
+#include <bight/testing/memory_process.hpp>
 #include <bight/testing/memory_reactor.hpp>
 #include <bight/testing/memory_resolver.hpp>
 #include <bight/testing/string_transport.hpp>

@@ -16,6 +16,7 @@
 #include <bight/tcp.hpp>
 #include <bight/testing/clock.hpp>
 #include <bight/testing/io_pump.hpp>
+#include <bight/testing/memory_process.hpp>
 #include <bight/testing/memory_resolver.hpp>
 #include <bight/time.hpp>
 
@@ -75,7 +76,7 @@ class BIGHT_API MemoryConnector final : public Connector {
   bool factoryStarted_ = false;
 };
 
-/// A fake `ReactorTCP` with a `Clock`, and with names that the test adds. (Twisted: MemoryReactorClock)
+/// A fake `ReactorTCP` with a `Clock`, with names that the test adds, and with processes that it plays. (Twisted: MemoryReactorClock)
 ///
 /// ```cpp
 /// testing::MemoryReactor reactor;
@@ -84,7 +85,10 @@ class BIGHT_API MemoryConnector final : public Connector {
 /// auto pump = reactor.connectTo(8000, client);              // as if somebody had connected
 /// pump->flush();
 /// ```
-class BIGHT_API MemoryReactor final : public ReactorTCP, public ReactorTime, public ReactorNames {
+class BIGHT_API MemoryReactor final : public ReactorTCP,
+                                      public ReactorTime,
+                                      public ReactorNames,
+                                      public ReactorProcess {
  public:
   MemoryReactor();
   ~MemoryReactor() override;
@@ -96,6 +100,18 @@ class BIGHT_API MemoryReactor final : public ReactorTCP, public ReactorTime, pub
   /// Connects `client` with a protocol of whoever listens on `port`. Null if the factory refuses.
   /// @throws std::invalid_argument if nobody listens there
   std::unique_ptr<IOPump> connectTo(std::uint16_t port, std::shared_ptr<Protocol> client);
+
+  /// Every child that was started, in order.
+  const std::vector<Ref<MemoryProcess>>& processes() const noexcept { return processes_; }
+  /// Every pair of descriptors that was connected (`StandardIO`), in order: what was written is in the transport, and
+  /// what comes is given to the protocol by the test.
+  struct Connected {
+    std::shared_ptr<Protocol> protocol;
+    Ref<StringTransport> transport;
+    int readFd;
+    int writeFd;
+  };
+  const std::vector<Connected>& connectedDescriptors() const noexcept { return connected_; }
 
   // ReactorTime
   Duration seconds() const override { return clock_.seconds(); }
@@ -117,9 +133,14 @@ class BIGHT_API MemoryReactor final : public ReactorTCP, public ReactorTime, pub
   std::shared_ptr<Connector> doConnectTCP(const std::string& host, std::uint16_t port,
                                           std::shared_ptr<ClientFactory> factory,
                                           const ConnectOptions& options) override;
+  Ref<ProcessTransport> doSpawnProcess(std::shared_ptr<ProcessProtocol> protocol, const std::string& executable,
+                                       std::vector<std::string> args, const ProcessOptions& options) override;
+  Ref<Transport> doConnectDescriptors(std::shared_ptr<Protocol> protocol, int readFd, int writeFd) override;
 
  private:
   Clock clock_;
+  std::vector<Ref<MemoryProcess>> processes_;
+  std::vector<Connected> connected_;
   std::shared_ptr<MemoryNameResolver> names_;
   std::shared_ptr<NameResolver> resolver_;
   std::vector<std::shared_ptr<MemoryPort>> servers_;
