@@ -12,6 +12,8 @@ class ProtocolWrapper::Face final : public Transport {
   explicit Face(ProtocolWrapper& wrapper)
       : wrapper_(std::static_pointer_cast<ProtocolWrapper>(wrapper.shared_from_this())) {}
 
+  const ProtocolWrapper& wrapper() const noexcept { return *wrapper_; }
+
   void write(std::string_view data) override { wrapper_->write(data); }
   void writeSequence(std::span<const std::string_view> pieces) override { wrapper_->writeSequence(pieces); }
   std::size_t writeBufferSize() const noexcept override { return wrapper_->writeBufferSize(); }
@@ -50,6 +52,11 @@ class ProtocolWrapper::Face final : public Transport {
 ProtocolWrapper::ProtocolWrapper(std::shared_ptr<Protocol> wrapped) noexcept : wrapped_(std::move(wrapped)) {}
 
 ProtocolWrapper::~ProtocolWrapper() = default;
+
+const ProtocolWrapper* ProtocolWrapper::lending(const Transport& transport) noexcept {
+  const auto* face = dynamic_cast<const Face*>(&transport);
+  return face ? &face->wrapper() : nullptr;
+}
 
 void ProtocolWrapper::wrapProtocol(std::shared_ptr<Protocol> wrapped) {
   if (!wrapped) throw std::invalid_argument("wrapProtocol needs a protocol, and got a null pointer");
@@ -168,7 +175,10 @@ WrappingFactory::~WrappingFactory() = default;
 std::shared_ptr<Protocol> WrappingFactory::buildProtocol(const Address& peer) {
   auto protocol = wrapped_->buildProtocol(peer);
   if (!protocol) return nullptr;
-  auto wrapper = wrapProtocol(std::move(protocol), peer);
+  return adopt(wrapProtocol(std::move(protocol), peer));
+}
+
+std::shared_ptr<ProtocolWrapper> WrappingFactory::adopt(std::shared_ptr<ProtocolWrapper> wrapper) {
   if (wrapper) wrapper->openAt_ = std::static_pointer_cast<WrappingFactory>(shared_from_this());
   return wrapper;
 }

@@ -58,6 +58,9 @@ class BIGHT_API ProtocolWrapper : public Protocol {
   /// The protocol above; null when there is none yet, and after the connection is lost.
   const std::shared_ptr<Protocol>& wrappedProtocol() const noexcept { return wrapped_; }
 
+  /// The wrapper that lends `transport` to its protocol; null if that is no wrapper's.
+  static const ProtocolWrapper* lending(const Transport& transport) noexcept;
+
   /// @name The way up
   /// @{
   /// Gives the protocol above its transport.
@@ -148,6 +151,8 @@ class BIGHT_API WrappingFactory : public Factory {
  protected:
   /// Puts a protocol that has just been built into a wrapper, see `makeWrapper()`. Null refuses the connection.
   virtual std::shared_ptr<ProtocolWrapper> wrapProtocol(std::shared_ptr<Protocol> protocol, const Address& peer) = 0;
+  /// Counts a wrapper among the open ones from its `connectionMade()` on. `buildProtocol()` does it.
+  std::shared_ptr<ProtocolWrapper> adopt(std::shared_ptr<ProtocolWrapper> wrapper);
 
  private:
   friend class ProtocolWrapper;

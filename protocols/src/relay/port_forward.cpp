@@ -1,0 +1,66 @@
+#include <bight/port_forward.hpp>
+
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include <bight/haproxy.hpp>
+#include <bight/log.hpp>
+
+#include "relay.hpp"
+
+namespace bight {
+
+namespace {
+
+class Front final : public detail::RelayEnd {
+ public:
+  Front(ReactorTime& clock, const Connect& connect, const PortForwardOptions& options)
+      : clock_(clock), connect_(connect), options_(options) {}
+
+  void connectionMade() override {
+    transport().pauseProducing();
+    std::string greeting;
+    if (options_.proxyHeader > 0) {
+      const ProxyHeader header = proxyHeaderFor(transport());
+      greeting = options_.proxyHeader == 1 ? header.toVersion1() : header.toVersion2();
+    }
+    const auto back = std::make_shared<detail::RelayEnd>(std::move(greeting));
+    track(connect_(std::make_shared<detail::OnlyOne>(back)))
+        .addCallbacks(
+            [this, back](const std::shared_ptr<Protocol>&) {
+              detail::Relay::join(std::static_pointer_cast<RelayEnd>(shared_from_this()), back, clock_,
+                                  options_.idleTimeout);
+              transport().resumeProducing();
+            },
+            [this](const Failure& reason) {
+              static const Logger log("bight.portforward");
+              log.warn("a connection of " + transport().getPeer().toString() +
+                       " is reset, because that onward cannot be made: " + reason.getErrorMessage());
+              transport().abortConnection();
+            });
+  }
+
+ private:
+  ReactorTime& clock_;
+  const Connect& connect_;
+  const PortForwardOptions& options_;
+};
+
+}  // namespace
+
+PortForwardFactory::PortForwardFactory(ReactorTime& clock, Connect connect, const PortForwardOptions& options)
+    : clock_(clock), connect_(std::move(connect)), options_(options) {
+  if (!connect_) throw std::invalid_argument("PortForwardFactory needs a way to connect, and got an empty function");
+  if (options.proxyHeader < 0 || options.proxyHeader > 2)
+    throw std::invalid_argument("PortForwardFactory: the PROXY protocol has the versions 1 and 2, and no version " +
+                                std::to_string(options.proxyHeader));
+}
+
+PortForwardFactory::~PortForwardFactory() = default;
+
+std::shared_ptr<Protocol> PortForwardFactory::buildProtocol(const Address&) {
+  return std::make_shared<Front>(clock_, connect_, options_);
+}
+
+}  // namespace bight
