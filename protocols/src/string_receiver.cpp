@@ -29,8 +29,7 @@ void StringReceiver::dataReceived(std::string_view data) {
     if (begin_ > 0) pending_.erase(0, std::exchange(begin_, 0));
     pending_.append(data);
   } else {
-    deliver(data);
-    pending_.insert(0, data);
+    pending_.insert(0, deliver(data));
   }
   if (!busy_) deliverPending();
 }
@@ -38,8 +37,7 @@ void StringReceiver::dataReceived(std::string_view data) {
 void StringReceiver::deliverPending() {
   while (!paused_ && begin_ < pending_.size()) {
     std::string taken = std::exchange(pending_, {});
-    std::string_view rest = std::string_view(taken).substr(std::exchange(begin_, 0));
-    deliver(rest);
+    const auto rest = deliver(std::string_view(taken).substr(std::exchange(begin_, 0)));
     if (rest.empty()) continue;
     if (pending_.empty()) {
       begin_ = taken.size() - rest.size();
@@ -50,31 +48,36 @@ void StringReceiver::deliverPending() {
   }
 }
 
-/// Delivers the strings in `rest`, and leaves there what is not to be delivered yet.
-void StringReceiver::deliver(std::string_view& rest) {
+/// Delivers the strings in `data`. @return what is not to be delivered yet
+std::string_view StringReceiver::deliver(std::string_view data) {
   struct Busy {
-    bool& busy;
-    ~Busy() { busy = false; }
+    StringReceiver& receiver;
+    ~Busy() {
+      receiver.busy_ = false;
+      receiver.rest_ = {};
+    }
   };
-  const Busy whileHere{busy_};
+  const Busy whileHere{*this};
   busy_ = true;
-  while (!rest.empty() && !paused_) {
-    switch (const auto step = reader_.next(rest)) {
+  rest_ = data;
+  while (!rest_.empty() && !paused_) {
+    switch (const auto step = reader_.next(rest_)) {
       case FrameReader::Step::incomplete:
-        return;
+        break;
       case FrameReader::Step::frame:
         stringReceived(reader_.frame());
         break;
       default:
-        rest = {};
+        rest_ = {};
         broken_ = true;
-        return unreadable(step, reader_.length());
+        unreadable(step, reader_.length());
     }
     if (!transport().disconnecting()) continue;
-    rest = {};
+    rest_ = {};
     pending_.clear();
     begin_ = 0;
   }
+  return rest_;
 }
 
 void NetstringReceiver::handleParseError() {

@@ -79,7 +79,9 @@ class BIGHT_API FrameReader {
   /// The length of the string that is being read, or was too long. Of a netstring the digits read so far.
   std::size_t length() const noexcept { return length_; }
   /// How many bytes of an incomplete string, its header included, have been taken.
-  std::size_t kept() const noexcept { return state_ == State::header ? digits_ : digits_ + buffer_.size(); }
+  std::size_t kept() const noexcept {
+    return state_ == State::header ? digits_ : state_ == State::body ? digits_ + buffer_.size() : 0;
+  }
 
   Framing framing() const noexcept { return framing_; }
   std::size_t maxLength() const noexcept { return maxLength_; }

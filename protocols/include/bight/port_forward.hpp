@@ -2,15 +2,15 @@
 /// Port forwarding: whoever connects here is connected there.
 ///
 /// ```cpp
-/// auto there = bight::connectOverTCP(*reactor, "192.0.2.7", 80);
-/// reactor->listenTCP(8080, std::make_shared<bight::PortForwardFactory>(*reactor, there));
+/// auto there = bight::clientFromString(*reactor, "tcp:192.0.2.7:80");
+/// reactor->listenTCP(8080, std::make_shared<bight::PortForwardFactory>(*reactor, std::move(there)));
 /// ```
 #pragma once
 
 #include <chrono>
 #include <memory>
 
-#include <bight/connect.hpp>
+#include <bight/endpoint.hpp>
 #include <bight/export.hpp>
 #include <bight/factory.hpp>
 #include <bight/time.hpp>
@@ -36,16 +36,16 @@ struct PortForwardOptions {
 class BIGHT_API PortForwardFactory : public Factory {
  public:
   /// @param clock  must outlive the connections
-  /// @param connect  how to connect onward
-  /// @throws std::invalid_argument if `connect` is empty, or there is no such version of the PROXY protocol
-  PortForwardFactory(ReactorTime& clock, Connect connect, const PortForwardOptions& options = {});
+  /// @param there  where to connect onward
+  /// @throws std::invalid_argument if `there` is null, or there is no such version of the PROXY protocol
+  PortForwardFactory(ReactorTime& clock, std::shared_ptr<ClientEndpoint> there, const PortForwardOptions& options = {});
   ~PortForwardFactory() override;
 
   std::shared_ptr<Protocol> buildProtocol(const Address& peer) override;
 
  private:
   ReactorTime& clock_;
-  Connect connect_;
+  std::shared_ptr<ClientEndpoint> there_;
   PortForwardOptions options_;
 };
 

@@ -76,10 +76,13 @@ class StatefulProtocol : public Protocol {
       empty = portion.empty() ? empty + 1 : 0;
       if (empty > 10000)
         throw std::logic_error("StatefulProtocol: 10,000 states in a row want no bytes; let one of them want some");
+      unread_ = data.size();
       enter((static_cast<Self&>(*this).*state_.function)(portion));
+      unread_ = 0;
       if (transport().disconnecting()) state_ = {};
     }
   }
+  std::size_t unreadInput() const noexcept override { return unread_ + buffer_.size(); }
 
  protected:
   StatefulProtocol() = default;
@@ -97,6 +100,7 @@ class StatefulProtocol : public Protocol {
   State state_;
   std::string buffer_;  // the beginning of a portion
   std::size_t maxPortion_ = std::size_t{1} << 20;
+  std::size_t unread_ = 0;  // bytes of the packet behind the present portion
   bool begun_ = false;
 };
 

@@ -37,6 +37,7 @@ class BIGHT_API StringReceiver : public Protocol {
   void setMaxLength(std::size_t bytes) noexcept { reader_.setMaxLength(bytes); }
 
   void dataReceived(std::string_view data) override;
+  std::size_t unreadInput() const noexcept override { return rest_.size() + pending_.size() - begin_ + reader_.kept(); }
 
  protected:
   explicit StringReceiver(Framing framing) noexcept : reader_(framing) {}
@@ -45,10 +46,11 @@ class BIGHT_API StringReceiver : public Protocol {
   virtual void unreadable(FrameReader::Step why, std::size_t length) = 0;
 
  private:
-  void deliver(std::string_view& rest);
+  std::string_view deliver(std::string_view data);
   void deliverPending();
 
   FrameReader reader_;
+  std::string_view rest_;  // of what is being delivered
   std::string pending_;    // arrived while paused, from begin_ on
   std::size_t begin_ = 0;  // who pauses after each string does not pay for all the others each time
   bool paused_ = false;

@@ -41,6 +41,8 @@ class ProtocolWrapper::Face final : public Transport {
   bool getTcpNoDelay() const override { return below().getTcpNoDelay(); }
   void setTcpKeepAlive(bool enabled) override { below().setTcpKeepAlive(enabled); }
   bool getTcpKeepAlive() const override { return below().getTcpKeepAlive(); }
+  Takeover takeOver(std::shared_ptr<Protocol> layer) override { return wrapper_->takeOver(std::move(layer)); }
+  bool whenDispatchEnds(Function<void()> call) override { return below().whenDispatchEnds(std::move(call)); }
 
  private:
   ~Face() override = default;
@@ -154,6 +156,14 @@ Address ProtocolWrapper::getHost() const {
 
 Address ProtocolWrapper::getPeer() const {
   return transport().getPeer();
+}
+
+Takeover ProtocolWrapper::takeOver(std::shared_ptr<Protocol> layer) {
+  if (!layer) throw std::invalid_argument("takeOver needs a protocol, and got a null pointer");
+  // Below nothing changes but who produces and whether it reads: it gives up its protocol, us, to ourselves.
+  Takeover given = transport().takeOver(shared_from_this());
+  given.protocol = std::exchange(wrapped_, std::move(layer));
+  return given;
 }
 
 // ---- factories ----

@@ -210,4 +210,15 @@ void ThrottledConnection::stopProducer() {
   if (pull) pull->stopProducing();
 }
 
+Takeover ThrottledConnection::takeOver(std::shared_ptr<Protocol> layer) {
+  Takeover given = ProtocolWrapper::takeOver(std::move(layer));
+  given.push = std::exchange(push_, nullptr);
+  given.pull = std::exchange(pull_, nullptr);
+  given.pushPaused = std::exchange(pushPaused_, false);
+  given.readingPaused = std::exchange(userPaused_, false);
+  pullAsked_ = false;
+  if (read_.waiting()) ProtocolWrapper::pauseProducing();
+  return given;
+}
+
 }  // namespace bight::detail

@@ -55,6 +55,7 @@ class ThrottledConnection : public ProtocolWrapper {
   void unregisterProducer() override;
   void pauseProducing() override;
   void resumeProducing() override;
+  Takeover takeOver(std::shared_ptr<Protocol> layer) override;
 
  private:
   class PushSteering;

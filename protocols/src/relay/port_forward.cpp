@@ -15,8 +15,8 @@ namespace {
 
 class Front final : public detail::RelayEnd {
  public:
-  Front(ReactorTime& clock, const Connect& connect, const PortForwardOptions& options)
-      : clock_(clock), connect_(connect), options_(options) {}
+  Front(ReactorTime& clock, ClientEndpoint& there, const PortForwardOptions& options)
+      : clock_(clock), there_(there), options_(options) {}
 
   void connectionMade() override {
     transport().pauseProducing();
@@ -26,7 +26,7 @@ class Front final : public detail::RelayEnd {
       greeting = options_.proxyHeader == 1 ? header.toVersion1() : header.toVersion2();
     }
     const auto back = std::make_shared<detail::RelayEnd>(std::move(greeting));
-    track(connect_(std::make_shared<detail::OnlyOne>(back)))
+    track(there_.connect(std::make_shared<detail::OnlyOne>(back)))
         .addCallbacks(
             [this, back](const std::shared_ptr<Protocol>&) {
               detail::Relay::join(std::static_pointer_cast<RelayEnd>(shared_from_this()), back, clock_,
@@ -34,24 +34,27 @@ class Front final : public detail::RelayEnd {
               transport().resumeProducing();
             },
             [this](const Failure& reason) {
+              if (!transport().connected()) return;  // it was the client who went
               static const Logger log("bight.portforward");
               log.warn("a connection of " + transport().getPeer().toString() +
-                       " is reset, because that onward cannot be made: " + reason.getErrorMessage());
+                       " is reset, because none can be made to " + there_.toString() + ": " + reason.getErrorMessage());
               transport().abortConnection();
             });
   }
 
  private:
   ReactorTime& clock_;
-  const Connect& connect_;
+  ClientEndpoint& there_;
   const PortForwardOptions& options_;
 };
 
 }  // namespace
 
-PortForwardFactory::PortForwardFactory(ReactorTime& clock, Connect connect, const PortForwardOptions& options)
-    : clock_(clock), connect_(std::move(connect)), options_(options) {
-  if (!connect_) throw std::invalid_argument("PortForwardFactory needs a way to connect, and got an empty function");
+PortForwardFactory::PortForwardFactory(ReactorTime& clock, std::shared_ptr<ClientEndpoint> there,
+                                       const PortForwardOptions& options)
+    : clock_(clock), there_(std::move(there)), options_(options) {
+  if (!there_)
+    throw std::invalid_argument("PortForwardFactory needs an endpoint to connect to, and got a null pointer");
   if (options.proxyHeader < 0 || options.proxyHeader > 2)
     throw std::invalid_argument("PortForwardFactory: the PROXY protocol has the versions 1 and 2, and no version " +
                                 std::to_string(options.proxyHeader));
@@ -60,7 +63,7 @@ PortForwardFactory::PortForwardFactory(ReactorTime& clock, Connect connect, cons
 PortForwardFactory::~PortForwardFactory() = default;
 
 std::shared_ptr<Protocol> PortForwardFactory::buildProtocol(const Address&) {
-  return std::make_shared<Front>(clock_, connect_, options_);
+  return std::make_shared<Front>(clock_, *there_, options_);
 }
 
 }  // namespace bight

@@ -70,6 +70,7 @@ class BIGHT_API ProtocolWrapper : public Protocol {
   /// The peer's end of data. A protocol above that is not `HalfCloseable` has its connection closed.
   virtual void readConnectionLost();
   virtual void writeConnectionLost();
+  std::size_t unreadInput() const noexcept override { return wrapped_ ? wrapped_->unreadInput() : 0; }
   /// @}
 
   /// @name The way down: what the protocol above asks of its transport
@@ -90,9 +91,13 @@ class BIGHT_API ProtocolWrapper : public Protocol {
   virtual void resumeProducing();
   virtual Address getHost() const;
   virtual Address getPeer() const;
+  /// `layer` takes the place of the protocol above.
+  virtual Takeover takeOver(std::shared_ptr<Protocol> layer);
   /// @}
 
  protected:
+  /// `connectionMade()` has been called.
+  bool isMade() const noexcept { return made_; }
   /// Names the protocol above when it was not known from the beginning, and gives it its transport if the connection is
   /// made already.
   /// @throws std::logic_error if there is one; std::invalid_argument if it is null
