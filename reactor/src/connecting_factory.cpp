@@ -1,6 +1,7 @@
 // How a Deferred learns that a protocol is connected: the connector is given an `Introduction` in the protocol's place.
-// When its `connectionMade()` is called, it makes the real one's connection and fires; from then on it passes on what it
-// hears, until the transport lets the real protocol take its place.
+// When its `connectionMade()` is called, the real one takes its place, so that nothing stands between it and the transport
+// any more; its connection is made, and the Deferred fires. Where a transport cannot change its protocol, the
+// introduction stays, and passes on what it hears.
 #include <bight/detail/connecting_factory.hpp>
 
 #include <exception>
@@ -18,15 +19,23 @@ class ConnectingFactory::Introduction : public Protocol {
       : factory_(std::move(factory)), protocol_(std::move(protocol)) {}
 
   void connectionMade() override {
-    if (!factory_->wanted()) return transport().abortConnection();  // cancelled meanwhile
+    const auto factory = std::exchange(factory_, nullptr);
+    if (!factory->wanted()) return transport().abortConnection();  // cancelled meanwhile
+    const auto self = shared_from_this();
+    const Ref<Transport> connection(&transport());
     try {
       introduced_ = true;
-      protocol_->makeConnection(transport());
+      try {
+        connection->takeOver(protocol_);
+      } catch (const std::logic_error&) {
+        // This transport cannot change its protocol: we go on between the two.
+      }
+      protocol_->makeConnection(*connection);
     } catch (...) {
-      std::exchange(factory_, nullptr)->failed(Failure());
+      factory->failed(Failure());
       throw;
     }
-    std::exchange(factory_, nullptr)->made(protocol_);
+    factory->made(protocol_);
   }
   void dataReceived(std::string_view data) override { protocol_->dataReceived(data); }
   void connectionLost(const Failure& reason) override {

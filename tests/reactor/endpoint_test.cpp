@@ -235,6 +235,43 @@ BOOST_AUTO_TEST_CASE(connect_protocol_knows_its_type) {
   BOOST_CHECK_THROW(server.listen(nullptr), std::invalid_argument);
 }
 
+// Nothing stands between the protocol and its transport; where that cannot be, what stands there passes everything on.
+BOOST_AUTO_TEST_CASE(protocols_are_introduced) {
+  testing::MemoryReactor reactor;
+  HostnameEndpoint endpoint(reactor, "192.0.2.1", 80);
+  const auto direct = std::make_shared<Probe>();
+  Outcome<std::shared_ptr<Probe>> first(connectProtocol(endpoint, direct));
+  testing::IOPump pump(reactor.tcpClients().at(0)->succeed(), std::make_shared<Probe>());
+  BOOST_TEST_REQUIRE(first.worked());
+  BOOST_TEST((pump.clientTransport().takeOver(direct).protocol == direct));
+  const auto half = std::make_shared<HalfProbe>();
+  Outcome<std::shared_ptr<HalfProbe>> second(connectProtocol(endpoint, half));
+  const auto introduction = reactor.tcpClients().at(1)->succeed();
+  const auto transport = makeRef<testing::StringTransport>();
+  introduction->makeConnection(*transport);
+  BOOST_TEST_REQUIRE(second.worked());
+  introduction->dataReceived("hello");
+  BOOST_TEST(half->data() == "hello");
+  auto& hears = dynamic_cast<HalfCloseable&>(*introduction);
+  hears.readConnectionLost();
+  hears.writeConnectionLost();
+  BOOST_TEST((half->readLost == 1 && half->writeLost == 1));
+  transport->lose(*introduction, Failure(ConnectionDone()));
+  BOOST_TEST(half->losses() == 1);
+  // Lost before it was made, as a handshake may end it.
+  Outcome<std::shared_ptr<Probe>> third(connectProtocol(endpoint, std::make_shared<Probe>()));
+  reactor.tcpClients().at(2)->succeed()->breakConnection(Failure(ConnectionLost("no handshake")));
+  BOOST_TEST(third.said() == "no handshake");
+  // Cancelled in between: the connection is of no use.
+  const auto late = std::make_shared<Probe>();
+  Outcome<std::shared_ptr<Probe>> fourth(connectProtocol(endpoint, late));
+  const auto unwanted = reactor.tcpClients().at(3)->succeed();
+  fourth.deferred.cancel();
+  const auto open = makeRef<testing::StringTransport>();
+  unwanted->makeConnection(*open);
+  BOOST_TEST((open->aborting() && !late->made()));
+}
+
 // C53: what can be no host, port, or local address is told at once.
 BOOST_AUTO_TEST_CASE(nonsense_is_refused) {
   testing::MemoryReactor reactor;

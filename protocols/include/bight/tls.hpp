@@ -16,6 +16,7 @@
 #include <bight/tls/certificate.hpp>
 #include <bight/tls/connection.hpp>
 #include <bight/tls/context.hpp>
+#include <bight/tls/endpoints.hpp>
 #include <bight/tls/errors.hpp>
 #include <bight/tls/options.hpp>
 #include <bight/tls/throwaway.hpp>
