@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 
@@ -188,7 +189,11 @@ std::uint16_t Address::port() const noexcept {
 
 std::string Address::toString() const {
   if (get<IPv6Address>()) return "[" + host() + "]:" + std::to_string(port());
-  if (const auto* unix = get<UNIXAddress>()) return "unix:" + unix->name;
+  if (const auto* local = get<UNIXAddress>()) {
+    std::string text = "unix:" + local->name;
+    std::replace(text.begin(), text.end(), '\0', '@');
+    return text;
+  }
   if (get<ProcessAddress>()) return "process";
   return host() + ":" + std::to_string(port());
 }

@@ -84,5 +84,9 @@ CannotListenError::CannotListenError(std::string interface, int port, int osErro
       interface_(std::move(interface)),
       port_(port),
       osError_(osError) {}
+CannotListenError::CannotListenError(std::string address, int osError, const std::string& cause)
+    : std::runtime_error("Couldn't listen on " + address + ": " + cause + "."),
+      interface_(std::move(address)),
+      osError_(osError) {}
 
 }  // namespace bight

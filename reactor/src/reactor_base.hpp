@@ -95,6 +95,23 @@ class ReactorBase final : public Reactor {
                                           std::shared_ptr<ClientFactory> factory,
                                           const ConnectOptions& options) override;
 
+  // ReactorUDP, ReactorUNIX, ReactorSocket: in udp_port.cpp, unix_*.cpp and adopt.cpp
+  std::shared_ptr<DatagramTransport> doListenUDP(std::uint16_t port, std::shared_ptr<DatagramProtocol> protocol,
+                                                 const UDPOptions& options) override;
+  std::shared_ptr<Port> doListenUNIX(const std::string& address, std::shared_ptr<Factory> factory,
+                                     const UNIXListenOptions& options) override;
+  std::shared_ptr<Connector> doConnectUNIX(const std::string& address, std::shared_ptr<ClientFactory> factory,
+                                           const UNIXConnectOptions& options) override;
+  std::shared_ptr<DatagramTransport> doListenUNIXDatagram(const std::string& address, const std::string& peer,
+                                                          std::shared_ptr<DatagramProtocol> protocol,
+                                                          const UNIXDatagramOptions& options) override;
+  std::shared_ptr<Port> doAdoptStreamPort(int fd, AddressFamily family, std::shared_ptr<Factory> factory) override;
+  std::shared_ptr<Protocol> doAdoptStreamConnection(int fd, AddressFamily family,
+                                                    std::shared_ptr<Factory> factory) override;
+  std::shared_ptr<DatagramTransport> doAdoptDatagramPort(int fd, AddressFamily family,
+                                                         std::shared_ptr<DatagramProtocol> protocol,
+                                                         std::size_t maxPacketSize) override;
+
   // ReactorNames
   std::shared_ptr<NameResolver> nameResolver() override;
   std::shared_ptr<NameResolver> installNameResolver(std::shared_ptr<NameResolver> resolver) override;

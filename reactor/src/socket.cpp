@@ -4,9 +4,11 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 
 namespace bight::detail {
@@ -26,10 +28,6 @@ void makeOurs(int fd) noexcept {
 
 }  // namespace
 
-void Descriptor::reset() noexcept {
-  if (fd_ >= 0) ::close(std::exchange(fd_, -1));
-}
-
 SocketAddress::SocketAddress(const Address& address) {
   if (const auto* v4 = address.get<IPv4Address>()) {
     sockaddr_in in{};
@@ -47,14 +45,24 @@ SocketAddress::SocketAddress(const Address& address) {
     std::memcpy(&in.sin6_addr, v6->bytes().data(), sizeof in.sin6_addr);
     std::memcpy(&storage, &in, sizeof in);
     length = sizeof in;
+  } else if (const auto* local = address.get<UNIXAddress>()) {
+    sockaddr_un un{};
+    un.sun_family = AF_UNIX;
+    // A path ends with a zero byte; an abstract name, which begins with one, ends with the structure.
+    const bool abstract = !local->name.empty() && local->name[0] == '\0';
+    const std::size_t size = local->name.size() + (abstract || local->name.empty() ? 0 : 1);
+    if (size > sizeof un.sun_path) return;
+    std::memcpy(un.sun_path, local->name.data(), local->name.size());
+    std::memcpy(&storage, &un, sizeof un);
+    length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + size);
   }
 }
 
-Descriptor openTcpSocket(int family) noexcept {
+Descriptor openSocket(int family, int type) noexcept {
 #if defined(SOCK_NONBLOCK) && defined(SOCK_CLOEXEC)
-  return Descriptor(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  return Descriptor(::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
 #else
-  Descriptor fd(::socket(family, SOCK_STREAM, 0));
+  Descriptor fd(::socket(family, type, 0));
   if (fd) makeOurs(fd.get());
   return fd;
 #endif
@@ -85,9 +93,9 @@ SocketAddress remoteSocketAddress(int fd) noexcept {
   return address;
 }
 
-Address localAddress(int fd) {
+Address localAddress(int fd, AddressType type) {
   const auto address = localSocketAddress(fd);
-  return address.length == 0 ? Address() : address.address();
+  return address.length == 0 ? Address() : address.address(type);
 }
 
 bool setOption(int fd, int level, int name, bool enabled) noexcept {

@@ -7,34 +7,15 @@
 #include <cerrno>
 #include <cstddef>
 #include <string_view>
-#include <utility>
 
 #include <bight/address.hpp>
+#include <bight/file_descriptor.hpp>
 
 struct iovec;
 
 namespace bight::detail {
 
-/// Owns a descriptor.
-class Descriptor {
- public:
-  Descriptor() noexcept = default;
-  explicit Descriptor(int fd) noexcept : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(other.release()) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Descriptor() { reset(); }
-
-  int get() const noexcept { return fd_; }
-  explicit operator bool() const noexcept { return fd_ >= 0; }
-  [[nodiscard]] int release() noexcept { return std::exchange(fd_, -1); }
-  void reset() noexcept;
-
- private:
-  int fd_ = -1;
-};
+using Descriptor = FileDescriptor;
 
 /// An address as the system takes it.
 struct SocketAddress {
@@ -42,21 +23,21 @@ struct SocketAddress {
   socklen_t length = 0;
 
   SocketAddress() = default;
-  /// From an IPv4 or IPv6 address; of anything else the length is 0.
+  /// From an IPv4, IPv6 or UNIX address; the length is 0 of anything else, and of a UNIX name that is too long.
   explicit SocketAddress(const Address& address);
   sockaddr* get() noexcept { return reinterpret_cast<sockaddr*>(&storage); }
   const sockaddr* get() const noexcept { return reinterpret_cast<const sockaddr*>(&storage); }
   int family() const noexcept { return storage.ss_family; }
-  Address address() const { return Address::fromSockaddr(get(), length); }
+  Address address(AddressType type = AddressType::tcp) const { return Address::fromSockaddr(get(), length, type); }
 };
 
-/// A new TCP socket. Empty on failure, with errno set; so it is with the other one.
-Descriptor openTcpSocket(int family) noexcept;
+/// A new socket; `type` is SOCK_STREAM or SOCK_DGRAM. Empty on failure, with errno set; so it is with the other one.
+Descriptor openSocket(int family, int type) noexcept;
 /// One connection that waits on a listening socket.
 Descriptor acceptSocket(int listening, SocketAddress& peer) noexcept;
 
 /// The two ends of a socket; 0.0.0.0:0 if the system does not know.
-Address localAddress(int fd);
+Address localAddress(int fd, AddressType type = AddressType::tcp);
 SocketAddress localSocketAddress(int fd) noexcept;
 SocketAddress remoteSocketAddress(int fd) noexcept;
 

@@ -24,18 +24,21 @@
 // When writing fails, what the peer said before it went is still read (`writeBroken`): it may be the answer to what we
 // were writing.
 //
-// The writing side is in stream_output.cpp.
+// The writing side is in stream_output.cpp, the descriptors that go with the bytes are in stream_cargo.cpp.
 #include "stream_connection.hpp"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <utility>
 
 #include <bight/connection_errors.hpp>
+#include <bight/unix.hpp>
 
 namespace bight::detail {
 
@@ -49,9 +52,8 @@ constexpr Duration lingerTime = std::chrono::seconds(2);
 
 StreamConnection::StreamConnection(ConnectionOrigin& origin, Descriptor socket, const SocketAddress& peer)
     : origin_(&origin), fd_(socket.release()) {
-  if (peer.family() == AF_INET6) {
-    const Address address = peer.address();
-    extras().peer = *address.get<IPv6Address>();
+  if (peer.family() == AF_INET6 || (peer.family() == AF_UNIX && peer.length > offsetof(sockaddr_un, sun_path))) {
+    extras().peer = peer.address();
   } else if (peer.family() == AF_INET) {
     sockaddr_in in;
     std::memcpy(&in, &peer.storage, sizeof in);
@@ -81,14 +83,21 @@ void StreamConnection::detach() noexcept {
 
 bool StreamConnection::start(std::shared_ptr<Protocol> protocol) noexcept {
   protocol_ = std::move(protocol);
+  meetProtocol();
   return run("while calling connectionMade", [this] { protocol_->makeConnection(*this); });
+}
+
+/// There is a protocol, or another one.
+void StreamConnection::meetProtocol() noexcept {
+  leave(takesCargo);
+  if (isLocal() && dynamic_cast<FileDescriptorReceiver*>(protocol_.get())) enter(takesCargo);
 }
 
 // ---- reading ----
 
 void StreamConnection::ready(unsigned events) noexcept {
-  if (events == pollRead && (state_ & (isOpen | isPaused | peerEnded | isDisconnecting | isDoomed)) == isOpen)
-      [[likely]]
+  constexpr unsigned unusual = isPaused | peerEnded | isDisconnecting | isDoomed | takesCargo;
+  if (events == pollRead && (state_ & (isOpen | unusual)) == isOpen) [[likely]]
     receive();
   else
     readyOtherwise(events);
@@ -106,7 +115,7 @@ void StreamConnection::ready(unsigned events) noexcept {
     if (is(isDisconnecting))
       discard();
     else if (!is(isPaused))
-      receive();
+      is(takesCargo) ? receiveWithCargo() : receive();
   }
 }
 
@@ -229,7 +238,8 @@ void StreamConnection::settle() noexcept {
   }
   // Those who were settled before us in this round may have written to us.
   if (batch().isPending(*this)) sendPending();
-  if (is(isDoomed)) return;  // and is due again
+  if (extras_ && extras_->cargo && loadCargo()) sendKept();
+  if (!is(isOpen) || is(isDoomed)) return;  // or is due again
   if (is(writeBroken)) {
     if (is(isDisconnecting)) return close(*extras_->fate);
     return watch();
@@ -294,6 +304,7 @@ void StreamConnection::close(Failure reason, End end) noexcept {
   if (!is(isLingering)) endSocket();
   if (extras_) {
     extras_->output.clear();
+    extras_->cargo.reset();
     if (!is(isLingering) && extras_->gracefulCall.active()) extras_->gracefulCall.cancel();
     const auto push = std::move(extras_->push);
     const auto pull = std::move(extras_->pull);
@@ -346,12 +357,19 @@ StreamConnection::Extras& StreamConnection::extras() {
 }
 
 Address StreamConnection::getHost() const {
-  return fd_ >= 0 ? localAddress(fd_) : Address();
+  if (fd_ >= 0) return localAddress(fd_);
+  return isLocal() ? Address(UNIXAddress{}) : Address();
 }
 
 Address StreamConnection::getPeer() const {
   if (extras_ && extras_->peer) return *extras_->peer;
+  if (isLocal()) return UNIXAddress{};
   return IPv4Address(peerBytes_, peerPort_);
+}
+
+/// A UNIX socket. No IPv4 peer has port 0.
+bool StreamConnection::isLocal() const noexcept {
+  return extras_ && extras_->peer ? extras_->peer->get<UNIXAddress>() != nullptr : peerPort_ == 0;
 }
 
 void StreamConnection::setTcpNoDelay(bool enabled) {

@@ -16,6 +16,7 @@
 #include <bight/time.hpp>
 #include <bight/transport.hpp>
 
+#include "cargo.hpp"
 #include "connection_origin.hpp"
 #include "output_buffer.hpp"
 #include "reactor_base.hpp"
@@ -24,7 +25,8 @@
 
 namespace bight::detail {
 
-/// A stream socket between a reactor and a protocol. stream_connection.cpp tells its states.
+/// A stream socket between a reactor and a protocol. stream_connection.cpp tells its states; stream_output.cpp has the writing side,
+/// stream_cargo.cpp the descriptors that go with the bytes.
 ///
 /// Its size counts: ten thousand of them may be idle. What only busy or unusual connections need is in `Extras`, made
 /// when first needed.
@@ -66,6 +68,8 @@ class StreamConnection final : public Transport, private PollTarget, private Own
   bool getTcpNoDelay() const override;
   void setTcpKeepAlive(bool enabled) override;
   bool getTcpKeepAlive() const override;
+  void sendFileDescriptor(int descriptor) override;
+  std::optional<PeerCredentials> getPeerCredentials() const override;
   Takeover takeOver(std::shared_ptr<Protocol> layer) override;
   bool whenDispatchEnds(Function<void()> call) override;
 
@@ -83,7 +87,8 @@ class StreamConnection final : public Transport, private PollTarget, private Own
     isDoomed = 64,         // closes at the end of the dispatch, whatever is unsent
     isLingering = 128,     // closed for the protocol; the socket still waits for the peer's end
     hasDiscarded = 256,    // the peer went on talking after loseConnection()
-    writeBroken = 512      // writing has failed; what the peer said before is still read
+    writeBroken = 512,     // writing has failed; what the peer said before is still read
+    takesCargo = 1024      // the protocol receives descriptors
   };
   bool is(unsigned states) const noexcept { return (state_ & states) != 0; }
   void enter(State state) noexcept { state_ = static_cast<std::uint16_t>(state_ | state) & 0xfff; }
@@ -96,7 +101,8 @@ class StreamConnection final : public Transport, private PollTarget, private Own
     std::shared_ptr<PullProducer> pull;
     std::vector<Promise<void>> waiters;  // of drained()
     std::optional<Failure> fate;         // why a doomed connection ends, if not by abortConnection()
-    std::optional<IPv6Address> peer;
+    std::optional<Address> peer;         // unless it is IPv4, or nameless
+    std::unique_ptr<Cargo> cargo;        // descriptors that wait for their bytes to leave
     std::size_t high = 64 * 1024;
     std::size_t low = 0;
     std::size_t most = 16 * 1024 * 1024;
@@ -112,7 +118,7 @@ class StreamConnection final : public Transport, private PollTarget, private Own
   void disconnect(const Failure& reason) noexcept override;
 
   // For the batch
-  bool keepsOutput() const noexcept { return extras_ && !extras_->output.empty(); }
+  bool keepsOutput() const noexcept { return extras_ && (!extras_->output.empty() || extras_->cargo); }
   void keep(std::string_view data);
   void sendPending() noexcept;
   void sendOnly(std::string_view data) noexcept;
@@ -136,11 +142,14 @@ class StreamConnection final : public Transport, private PollTarget, private Own
   void written() noexcept;
   void readyOtherwise(unsigned events) noexcept;
   void receive() noexcept;
+  void receiveWithCargo() noexcept;
   void receivedNothing(ssize_t got) noexcept;
   void sentPartly(std::string_view data, ssize_t sent) noexcept;
   void discard() noexcept;
   void endOfData() noexcept;
   void sendKept() noexcept;
+  void sendKeptWithCargo() noexcept;
+  bool loadCargo() noexcept;
   void sendNow(const std::string_view* pieces, std::size_t count, std::size_t bytes);
   void sendFailed(int error) noexcept;
   void dropOutput() noexcept;
@@ -168,6 +177,8 @@ class StreamConnection final : public Transport, private PollTarget, private Own
   enum class End { orderly, reset };
   void close(Failure reason, End end = End::orderly) noexcept;
   bool hearsMore() noexcept;
+  bool isLocal() const noexcept;
+  void meetProtocol() noexcept;
   void linger();
   void endSocket() noexcept;
 
@@ -177,7 +188,7 @@ class StreamConnection final : public Transport, private PollTarget, private Own
   std::unique_ptr<Extras> extras_;
   int fd_ = -1;
   std::int32_t firstPiece_ = WriteBatch::none;
-  std::array<std::uint8_t, 4> peerBytes_{};  // IPv4; an IPv6 peer is in the extras
+  std::array<std::uint8_t, 4> peerBytes_{};  // IPv4; others are in the extras, and the nameless ones of UNIX nowhere
   std::uint16_t peerPort_ = 0;
   // Together they fill the last two bytes before the next size of memory block.
   std::uint16_t state_ : 12 = isOpen;  // of the states above

@@ -169,6 +169,7 @@ void StreamConnection::keep(std::string_view data) {
 }
 
 void StreamConnection::sendKept() noexcept {
+  if (extras_->cargo) return sendKeptWithCargo();
   iovec vectors[maxPieces];
   const std::size_t count = extras_->output.front(vectors, maxPieces);
   const ssize_t sent = sendPieces(fd_, vectors, count);
@@ -195,7 +196,9 @@ void StreamConnection::sendFailed(int error) noexcept {
 
 void StreamConnection::dropOutput() noexcept {
   batch().drop(*this);
-  if (extras_) extras_->output.clear();
+  if (!extras_) return;
+  extras_->output.clear();
+  extras_->cargo.reset();
 }
 
 std::size_t StreamConnection::writeBufferSize() const noexcept {
@@ -270,14 +273,15 @@ void StreamConnection::unregisterProducer() {
 }
 
 void StreamConnection::pauseIfFull() noexcept {
-  if (!extras_->push || extras_->pushPaused || extras_->output.size() <= extras_->high) return;
+  if (!extras_->push || extras_->pushPaused) return;
+  if (extras_->output.size() <= extras_->high && !(extras_->cargo && extras_->cargo->isMuch())) return;
   extras_->pushPaused = true;
   const auto producer = extras_->push;
   run("while calling pauseProducing", [&producer] { producer->pauseProducing(); });
 }
 
 void StreamConnection::resumeIfLow() noexcept {
-  if (!extras_->push || !extras_->pushPaused || extras_->output.size() > extras_->low) return;
+  if (!extras_->push || !extras_->pushPaused || extras_->output.size() > extras_->low || extras_->cargo) return;
   extras_->pushPaused = false;
   const auto producer = extras_->push;
   run("while calling resumeProducing", [&producer] { producer->resumeProducing(); });
@@ -298,6 +302,7 @@ Takeover StreamConnection::takeOver(std::shared_ptr<Protocol> layer) {
   if (!is(isOpen)) throw std::logic_error("takeOver: the connection is lost");
   Takeover given;
   given.protocol = std::exchange(protocol_, std::move(layer));
+  meetProtocol();
   given.readingPaused = is(isPaused);
   if (extras_) {
     given.push = std::exchange(extras_->push, nullptr);

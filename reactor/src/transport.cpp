@@ -43,5 +43,11 @@ void Transport::setTcpKeepAlive(bool) {}
 bool Transport::getTcpKeepAlive() const {
   return false;
 }
+void Transport::sendFileDescriptor(int) {
+  throw std::logic_error("sendFileDescriptor: only connections over UNIX sockets carry descriptors");
+}
+std::optional<PeerCredentials> Transport::getPeerCredentials() const {
+  return std::nullopt;
+}
 
 }  // namespace bight

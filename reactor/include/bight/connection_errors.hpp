@@ -8,6 +8,7 @@
 /// | `ConnectionDone` | our `loseConnection()` has completed, or the peer has closed in order |
 /// | `ConnectionLost` | the peer reset the connection, the network failed, or the reactor stopped |
 /// | `ConnectionAborted` (is a `ConnectionLost`) | our `abortConnection()`, or a graceful limit ran out |
+/// | `FileDescriptorOverrun` (is a `ConnectionLost`) | descriptors were sent without bytes, or did not fit |
 /// | `OutputLimitError` (is a `ConnectionAborted`) | the peer does not read, and more was written than may be kept |
 /// | anything else | what the protocol's own `connectionMade()` or `dataReceived()` threw |
 ///
@@ -55,6 +56,13 @@ class BIGHT_API ConnectionAborted : public ConnectionLost {
 class BIGHT_API OutputLimitError : public ConnectionAborted {
  public:
   OutputLimitError(std::size_t buffered, std::size_t limit);
+};
+
+/// Descriptors and bytes do not go together: see `Transport::sendFileDescriptor()`; or descriptors that the peer sent got lost, because
+/// this process has no room for more.
+class BIGHT_API FileDescriptorOverrun : public ConnectionLost {
+ public:
+  explicit FileDescriptorOverrun(const std::string& what) : ConnectionLost(what) {}
 };
 
 /// A connection could not be made. `osError()` is the system's error number, or 0.
@@ -132,10 +140,13 @@ class BIGHT_API DNSLookupError : public ConnectError {
 /// The fitting error for what `connect(2)` said, as something to make a Failure of. (Twisted: getConnectError)
 BIGHT_API std::exception_ptr getConnectError(int osError, const std::string& detail = {});
 
-/// A port could not be opened. Thrown by `listenTCP()` at the call.
+/// A port could not be opened. Thrown by `listenTCP()` and its kin at the call.
 class BIGHT_API CannotListenError : public std::runtime_error {
  public:
   CannotListenError(std::string interface, int port, int osError, const std::string& cause);
+  /// For a UNIX socket: `address` is "unix:/run/chat.sock".
+  CannotListenError(std::string address, int osError, const std::string& cause);
+  /// The interface, or the whole address of a UNIX socket.
   const std::string& interface() const noexcept { return interface_; }
   int port() const noexcept { return port_; }
   int osError() const noexcept { return osError_; }

@@ -13,6 +13,7 @@
 #include <stdexcept>
 #include <string_view>
 
+#include <bight/adopt.hpp>
 #include <bight/core.hpp>
 #include <bight/deferred.hpp>
 #include <bight/export.hpp>
@@ -26,6 +27,8 @@
 #include <bight/tcp.hpp>
 #include <bight/threads.hpp>
 #include <bight/time.hpp>
+#include <bight/udp.hpp>
+#include <bight/unix.hpp>
 
 namespace bight {
 
@@ -40,6 +43,9 @@ class BIGHT_API Reactor : public ReactorCore,
                           public ReactorThreads,
                           public ReactorFDSet,
                           public ReactorTCP,
+                          public ReactorUDP,
+                          public ReactorUNIX,
+                          public ReactorSocket,
                           public ReactorNames,
                           public ReactorProcess,
                           public ReactorSignals {

@@ -21,8 +21,10 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -45,6 +47,14 @@ struct Takeover {
   std::shared_ptr<PullProducer> pull;  ///< or of this one
   bool pushPaused = false;             ///< the push producer has been told to pause
   bool readingPaused = false;          ///< the protocol had paused the receiving side
+};
+
+/// A process at the other end of a UNIX socket.
+struct PeerCredentials {
+  /// 0 if the system does not tell.
+  std::int64_t pid = 0;
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
 };
 
 /// A stream of bytes in both directions. (Twisted: ITransport, ITCPTransport, IConsumer)
@@ -139,6 +149,22 @@ class BIGHT_API Transport : public Consumer {
   /// Whether the system probes an idle connection.
   virtual void setTcpKeepAlive(bool enabled);
   virtual bool getTcpKeepAlive() const;
+
+  /// @}
+  /// @name UNIX sockets only
+  /// @{
+
+  /// Passes an open descriptor to the peer, which gets its own of the same thing: a file, a socket. It travels with the next byte that is
+  /// written, and each needs a byte of its own: if the present dispatch ends with fewer bytes than descriptors waiting, the connection is
+  /// closed with FileDescriptorOverrun. Sent from a duplicate, so `descriptor` stays yours and may be closed at once. Ignored on a lost
+  /// connection. (Twisted: IUNIXTransport)
+  ///
+  /// At most 253 wait; one more closes the connection with FileDescriptorOverrun. A push producer is paused at 16.
+  /// @throws std::logic_error where there is no UNIX socket below; std::system_error if `descriptor` is not open
+  virtual void sendFileDescriptor(int descriptor);
+  /// Who the peer is, as the system knows it from when the connection was made. Nothing where there is no UNIX socket below, or the
+  /// connection is closed.
+  virtual std::optional<PeerCredentials> getPeerCredentials() const;
 
   /// @}
   /// @name For layers: transports over a transport, as TLS is

@@ -1,9 +1,10 @@
 /// @file
-/// Internal: a listening TCP port.
+/// Internal: a port that accepts connections, whatever the kind of its socket.
 #pragma once
 
 #include <cstddef>
 #include <memory>
+#include <string>
 
 #include <bight/poller.hpp>
 #include <bight/tcp.hpp>
@@ -15,21 +16,31 @@
 
 namespace bight::detail {
 
-/// Accepts connections and starts their protocols. While it listens, it keeps itself alive.
-class TcpPort final : public Port, public std::enable_shared_from_this<TcpPort>, private PollTarget, private Owned {
+/// Accepts connections and starts their protocols. While it listens, it keeps itself alive. What kind of socket it is, a derived class
+/// knows: tcp_port.hpp, unix_port.cpp, adopt.cpp.
+class StreamPort : public Port, public std::enable_shared_from_this<StreamPort>, private PollTarget, private Owned {
  public:
-  TcpPort(ReactorBase& reactor, std::uint16_t port, std::shared_ptr<Factory> factory, const ListenOptions& options);
-  ~TcpPort() override;
+  StreamPort(ReactorBase& reactor, std::shared_ptr<Factory> factory);
+  ~StreamPort() override;
 
   Address getHost() const override { return host_; }
   void startListening() override;
   Deferred<void> stopListening() override;
 
+ protected:
+  /// A socket that listens. @throws CannotListenError
+  virtual Descriptor open() = 0;
+  /// It is watched now, at this address.
+  virtual void opened([[maybe_unused]] const Address& host) {}
+  /// It is closed, or could not be watched after all.
+  virtual void closed() noexcept {}
+  /// Throws CannotListenError that names this port. `error` is the system's number, or 0.
+  [[noreturn]] virtual void cannotListen(int error, const std::string& cause) const = 0;
+
  private:
   void ready(unsigned events) noexcept override;
   void disconnect(const Failure& reason) noexcept override;
 
-  Descriptor open();
   void close() noexcept;
   bool take(Descriptor socket, const SocketAddress& peer) noexcept;
   bool refused(int error) noexcept;
@@ -39,8 +50,6 @@ class TcpPort final : public Port, public std::enable_shared_from_this<TcpPort>,
 
   ReactorBase& reactor_;
   const Ref<ConnectionOrigin> origin_;
-  const ListenOptions options_;
-  std::uint16_t portNumber_;
   Address host_;
   Descriptor socket_;
   Descriptor reserve_;  // given up for a moment when descriptors run out
@@ -48,7 +57,7 @@ class TcpPort final : public Port, public std::enable_shared_from_this<TcpPort>,
   std::size_t numberAccepts_ = 100;  // how many to accept in one turn at most (B14)
   bool complained_ = false;          // this burst of trouble has been logged
   DelayedCall restCall_;
-  std::shared_ptr<TcpPort> self_;
+  std::shared_ptr<StreamPort> self_;
 };
 
 }  // namespace bight::detail

@@ -1,0 +1,604 @@
+#include <bight/unix.hpp>
+
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "tcp_fixture.hpp"
+
+using namespace tcp_test;
+
+namespace unix_test {
+
+/// A directory of its own for the sockets of a test.
+class Directory {
+ public:
+  Directory() {
+    char name[] = "/tmp/bight-unix-XXXXXX";
+    BOOST_REQUIRE(::mkdtemp(name));
+    path_ = name;
+  }
+  ~Directory() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  Directory(const Directory&) = delete;
+  Directory& operator=(const Directory&) = delete;
+
+  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
+  std::size_t files() const {
+    return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(path_), {}));
+  }
+
+ private:
+  std::string path_;
+};
+
+bool exists(const std::string& path) {
+  struct stat status{};
+  return ::lstat(path.c_str(), &status) == 0;
+}
+unsigned modeOf(const std::string& path) {
+  struct stat status{};
+  BOOST_REQUIRE_EQUAL(::lstat(path.c_str(), &status), 0);
+  return status.st_mode & 07777;
+}
+
+/// A bound socket without a reactor.
+int rawSocket(const std::string& path, int type, bool listens = true) {
+  const int fd = ::socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  BOOST_REQUIRE_EQUAL(::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  if (type == SOCK_STREAM && listens) BOOST_REQUIRE_EQUAL(::listen(fd, 1), 0);
+  return fd;
+}
+/// What a server that died leaves behind.
+void leaveBehind(const std::string& path, int type = SOCK_STREAM) {
+  ::close(rawSocket(path, type));
+}
+
+std::size_t openDescriptors() {
+  return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {}));
+}
+
+std::shared_ptr<ProbeFactory> probes() {
+  return std::make_shared<ProbeFactory>([] { return std::make_shared<Probe>(); });
+}
+
+/// A probe that keeps what descriptors it gets.
+class Taker : public Probe, public FileDescriptorReceiver {
+ public:
+  void fileDescriptorReceived(FileDescriptor descriptor) override {
+    seen.push_back(data().size());
+    if (onDescriptor) onDescriptor(*this, descriptor);
+    if (keeps) descriptors.push_back(std::move(descriptor));
+  }
+  std::vector<FileDescriptor> descriptors;
+  std::vector<std::size_t> seen;  // how many bytes had come before each
+  bool keeps = true;
+  std::function<void(Taker&, FileDescriptor&)> onDescriptor;
+};
+
+/// A reactor and two probes, connected over a UNIX socket.
+template <class ServerProbe = Probe, class ClientProbe = Probe>
+struct UnixPair {
+  explicit UnixPair(const std::string& backend) : path(directory / "s"), reactor(makeReactor(backend)) {
+    port = reactor->listenUNIX(path, serverFactory);
+    connector = reactor->connectUNIX(path, clientFactory);
+    spin(*reactor, [this] { return server->made() && client->made(); });
+  }
+  void spinUntil(const std::function<bool()>& done) { spin(*reactor, done); }
+  void spinUntilClosed() {
+    spin(*reactor, [this] { return server->closed() && client->closed(); });
+  }
+
+  Directory directory;
+  std::string path;
+  std::unique_ptr<Reactor> reactor;
+  std::shared_ptr<ServerProbe> server = std::make_shared<ServerProbe>();
+  std::shared_ptr<ClientProbe> client = std::make_shared<ClientProbe>();
+  std::shared_ptr<ProbeFactory> serverFactory = std::make_shared<ProbeFactory>([this] { return server; });
+  std::shared_ptr<ProbeClientFactory> clientFactory = std::make_shared<ProbeClientFactory>([this] { return client; });
+  std::shared_ptr<Port> port;
+  std::shared_ptr<Connector> connector;
+};
+
+/// Tries to connect, and says what became of it: the message of the failure, or "connected".
+std::string tried(Reactor& reactor, const std::string& path, const UNIXConnectOptions& options = {}) {
+  const auto client = std::make_shared<Probe>();
+  const auto factory = std::make_shared<ProbeClientFactory>([&] { return client; });
+  const auto connector = reactor.connectUNIX(path, factory, options);
+  spin(reactor, [&] { return client->made() || factory->reason; });
+  if (factory->reason) return factory->reason->getErrorMessage();
+  connector->disconnect();
+  return "connected";
+}
+
+class Letters : public DatagramProtocol {
+ public:
+  void startProtocol() override { ++started; }
+  void stopProtocol() override { ++stopped; }
+  void datagramReceived(std::string_view data, const Address& from) override {
+    received.emplace_back(data);
+    peers.push_back(from);
+  }
+  void connectionRefused() override { ++refused; }
+  void connectionFailed(const Failure& reason) override { failure = reason; }
+
+  int started = 0;
+  int stopped = 0;
+  int refused = 0;
+  std::optional<Failure> failure;
+  std::vector<std::string> received;
+  std::vector<Address> peers;
+};
+
+}  // namespace unix_test
+
+using namespace unix_test;
+
+BOOST_AUTO_TEST_SUITE(unix_sockets)
+
+// B56, B58: a connection as any other; the addresses are names; the file is there as long as somebody listens.
+BOOST_DATA_TEST_CASE(a_connection_over_a_file, reactors(), backend) {
+  UnixPair<> pair(backend);
+  BOOST_TEST(modeOf(pair.path) == 0666U);
+  const Address name = UNIXAddress{pair.path};
+  BOOST_TEST((pair.port->getHost() == name));
+  BOOST_TEST((pair.connector->getDestination() == name));
+  BOOST_TEST((pair.client->transport().getPeer() == name));
+  BOOST_TEST((pair.server->transport().getHost() == name));
+  BOOST_TEST((pair.server->transport().getPeer() == Address(UNIXAddress{})));
+  BOOST_TEST((pair.serverFactory->peers[0] == Address(UNIXAddress{})));
+  BOOST_TEST((pair.clientFactory->peers[0] == name));
+  const std::string large(300000, 'y');
+  pair.client->transport().write("small");
+  pair.client->transport().write(large);
+  pair.spinUntil([&] { return pair.server->data().size() == 5 + large.size(); });
+  BOOST_TEST((pair.server->data() == "small" + large));
+  pair.server->transport().write("bye");
+  pair.server->transport().loseConnection();
+  pair.spinUntilClosed();
+  BOOST_TEST(pair.client->data() == "bye");
+  BOOST_TEST(is<ConnectionDone>(pair.client->closedReason()));
+  BOOST_TEST((pair.server->transport().getPeer() == Address(UNIXAddress{})));
+  BOOST_TEST((pair.server->transport().getHost() == Address(UNIXAddress{})));
+  BOOST_TEST((pair.client->transport().getPeer() == name));
+  pair.port->stopListening();
+  BOOST_TEST(!exists(pair.path));
+  pair.port->startListening();
+  BOOST_TEST(exists(pair.path));
+  pair.reactor.reset();
+  BOOST_TEST(pair.directory.files() == 0U);
+}
+
+// What TCP has and a UNIX socket has not does nothing; and the other way round it is misuse.
+BOOST_DATA_TEST_CASE(credentials_and_options, reactors(), backend) {
+  UnixPair<> pair(backend);
+  pair.client->transport().setTcpNoDelay(true);
+  BOOST_TEST(!pair.client->transport().getTcpNoDelay());
+  const auto peer = pair.server->transport().getPeerCredentials();
+  BOOST_REQUIRE(peer);
+  BOOST_TEST(peer->uid == ::getuid());
+  BOOST_TEST(peer->gid == ::getgid());
+#ifdef __linux__
+  BOOST_TEST(peer->pid == ::getpid());
+#endif
+  pair.client->transport().abortConnection();
+  pair.spinUntilClosed();
+  BOOST_TEST(!pair.server->transport().getPeerCredentials());
+  Pair<> tcp(backend);
+  BOOST_TEST(!tcp.client->transport().getPeerCredentials());
+  BOOST_CHECK_THROW(tcp.client->transport().sendFileDescriptor(0), std::logic_error);
+}
+
+// Half a connection can be closed as over TCP.
+BOOST_DATA_TEST_CASE(half_close_works, reactors(), backend) {
+  UnixPair<HalfProbe, HalfProbe> pair(backend);
+  pair.client->transport().write("question");
+  pair.client->transport().loseWriteConnection();
+  pair.spinUntil([&] { return pair.server->readLost == 1; });
+  BOOST_TEST(pair.server->data() == "question");
+  pair.server->transport().write("answer");
+  pair.server->transport().loseConnection();
+  pair.spinUntilClosed();
+  BOOST_TEST(pair.client->data() == "answer");
+}
+
+// B56: the mode holds whatever the umask.
+BOOST_DATA_TEST_CASE(the_mode_is_what_was_asked_for, reactors(), backend) {
+  const Directory directory;
+  const auto reactor = makeReactor(backend);
+  const mode_t before = ::umask(0077);
+  const auto open = reactor->listenUNIX(directory / "open", probes(), {.mode = 0666});
+  ::umask(0);
+  const auto closed = reactor->listenUNIX(directory / "closed", probes(), {.mode = 0600});
+  const auto letters = reactor->listenUNIXDatagram(directory / "letters", std::make_shared<Letters>(), {.mode = 0620});
+  ::umask(before);
+  BOOST_TEST(modeOf(directory / "open") == 0666U);
+  BOOST_TEST(modeOf(directory / "closed") == 0600U);
+  BOOST_TEST(modeOf(directory / "letters") == 0620U);
+}
+
+// B56: what a dead server left behind is replaced; a living one is not disturbed; a file that is no socket is left alone.
+BOOST_DATA_TEST_CASE(a_dead_socket_is_replaced_and_nothing_else, reactors(), backend) {
+  const Directory directory;
+  const auto reactor = makeReactor(backend);
+  const auto refused = [&](const std::string& path, const std::string& why) {
+    BOOST_CHECK_EXCEPTION(reactor->listenUNIX(path, probes()), CannotListenError, [&](const CannotListenError& e) {
+      BOOST_TEST_CONTEXT(e.what()) {
+        BOOST_TEST(std::string(e.what()).find(why) != std::string::npos);
+        BOOST_TEST(e.interface() == "unix:" + path);
+      }
+      return e.osError() == EADDRINUSE;
+    });
+  };
+  leaveBehind(directory / "dead");
+  leaveBehind(directory / "dead letters", SOCK_DGRAM);
+  BOOST_TEST(tried(*reactor, directory / "dead").find("nobody serves it") != std::string::npos);
+  const auto revived = reactor->listenUNIX(directory / "dead", probes());
+  BOOST_TEST(tried(*reactor, directory / "dead") == "connected");
+  const auto crossed = reactor->listenUNIX(directory / "dead letters", probes());
+  refused(directory / "dead", "somebody serves it already");
+  const int raw = rawSocket(directory / "letters", SOCK_DGRAM);
+  refused(directory / "letters", "somebody serves it already");
+  BOOST_TEST(tried(*reactor, directory / "letters").find("it takes datagrams") != std::string::npos);
+  ::close(raw);
+  std::filesystem::create_directory(directory / "d");
+  refused(directory / "d", "not a socket");
+  std::filesystem::create_symlink(directory / "dead", directory / "link");
+  refused(directory / "link", "not a socket");
+  BOOST_TEST(tried(*reactor, directory / "dead") == "connected");
+}
+
+// Between bind() and listen() a living socket looks like a dead one: the lock of the directory tells them apart.
+BOOST_DATA_TEST_CASE(nothing_is_replaced_while_another_server_starts, reactors(), backend) {
+  const Directory directory;
+  const auto reactor = makeReactor(backend);
+  const int starting = rawSocket(directory / "s", SOCK_STREAM, false);
+  const int lock = ::open((directory / ".").c_str(), O_RDONLY | O_CLOEXEC);
+  BOOST_REQUIRE_EQUAL(::flock(lock, LOCK_EX), 0);
+  BOOST_CHECK_THROW(reactor->listenUNIX(directory / "s", probes()), CannotListenError);
+  BOOST_TEST(exists(directory / "s"));
+  ::close(lock);
+  ::close(starting);
+  reactor->listenUNIX(directory / "s", probes());
+  BOOST_TEST(directory.files() == 1U);
+}
+
+// The file is only removed by whoever made it.
+BOOST_DATA_TEST_CASE(a_file_that_was_replaced_is_not_removed, reactors(), backend) {
+  const Directory directory;
+  auto reactor = makeReactor(backend);
+  const auto first = reactor->listenUNIX(directory / "s", probes());
+  std::filesystem::remove(directory / "s");
+  const auto second = reactor->listenUNIX(directory / "s", probes());
+  first->stopListening();
+  BOOST_TEST(exists(directory / "s"));
+  second->stopListening();
+  BOOST_TEST(!exists(directory / "s"));
+  const auto failing = std::make_shared<ProbeFactory>([] { return nullptr; });
+  struct Throws : Factory {
+    std::shared_ptr<Protocol> buildProtocol(const Address&) override { return nullptr; }
+    void startFactory() override { throw std::runtime_error("no"); }
+  };
+  BOOST_CHECK_THROW(reactor->listenUNIX(directory / "s", std::make_shared<Throws>()), std::runtime_error);
+  BOOST_TEST(directory.files() == 0U);
+}
+
+// Errors say which and why.
+BOOST_DATA_TEST_CASE(what_cannot_be_is_told_in_words, reactors(), backend) {
+  const Directory directory;
+  const auto reactor = makeReactor(backend);
+  const auto clients = std::make_shared<ProbeClientFactory>([] { return std::make_shared<Probe>(); });
+  BOOST_CHECK_THROW(reactor->listenUNIX("", probes()), std::invalid_argument);
+  BOOST_CHECK_THROW(reactor->listenUNIX(std::string("a\0b", 3), probes()), std::invalid_argument);
+  BOOST_CHECK_THROW(reactor->listenUNIX(directory / "s", nullptr), std::invalid_argument);
+  BOOST_CHECK_THROW(reactor->connectUNIX("", clients), std::invalid_argument);
+  BOOST_CHECK_THROW(reactor->connectUNIX("x", nullptr), std::invalid_argument);
+  BOOST_CHECK_THROW(reactor->listenUNIXDatagram("x", nullptr), std::invalid_argument);
+  const std::string longest = directory / std::string(108 - (directory / "").size() - 1, 'n');
+  BOOST_TEST((reactor->listenUNIX(longest, probes())->getHost() == Address(UNIXAddress{longest})));
+  BOOST_TEST(tried(*reactor, longest) == "connected");
+  BOOST_CHECK_EXCEPTION(reactor->listenUNIX(longest + "n", probes()), CannotListenError, [&](const auto& e) {
+    return std::string(e.what()).find("at most 107") != std::string::npos && e.osError() == ENAMETOOLONG;
+  });
+  BOOST_TEST(tried(*reactor, longest + "n").find("File name too long") != std::string::npos);
+  BOOST_CHECK_EXCEPTION(reactor->listenUNIX(directory / "no/s", probes()), CannotListenError,
+                        [&](const auto& e) { return e.osError() == ENOENT; });
+  const auto nobody = tried(*reactor, directory / "nobody");
+  BOOST_TEST(nobody.find("unix:" + (directory / "nobody")) != std::string::npos);
+  BOOST_TEST(nobody.find("is the server running") != std::string::npos);
+}
+
+// Abstract names: no file, no permissions, gone with the port. '@' in messages.
+BOOST_DATA_TEST_CASE(abstract_names_leave_no_file, reactors(), backend) {
+#ifdef __linux__
+  const auto reactor = makeReactor(backend);
+  const std::string name = std::string("\0bight-test-", 12) + std::to_string(::getpid()) + std::string("\0x", 2);
+  const auto port = reactor->listenUNIX(name, probes());
+  BOOST_TEST((port->getHost() == Address(UNIXAddress{name})));
+  BOOST_TEST(port->getHost().toString().substr(0, 17) == "unix:@bight-test-");
+  BOOST_TEST(tried(*reactor, name) == "connected");
+  BOOST_CHECK_THROW(reactor->listenUNIX(name, probes()), CannotListenError);
+  port->stopListening();
+  BOOST_TEST(tried(*reactor, name) != "connected");
+  port->startListening();
+  BOOST_TEST(tried(*reactor, name) == "connected");
+#endif
+}
+
+// A server whose backlog is full says so at once; the attempt knocks again until there is room, or its time is over.
+BOOST_DATA_TEST_CASE(a_full_backlog_is_waited_for, reactors(), backend) {
+  const Directory directory;
+  const auto reactor = makeReactor(backend);
+  const int server = rawSocket(directory / "s", SOCK_STREAM);  // with room for two
+  BOOST_TEST(tried(*reactor, directory / "s") == "connected");
+  BOOST_TEST(tried(*reactor, directory / "s") == "connected");
+  BOOST_TEST(tried(*reactor, directory / "s", {.timeout = 30ms}).find("timeout") != std::string::npos);
+  const auto client = std::make_shared<Probe>();
+  const auto factory = std::make_shared<ProbeClientFactory>([&] { return client; });
+  reactor->connectUNIX(directory / "s", factory);
+  turns(*reactor);
+  BOOST_TEST(!client->made());
+  ::close(::accept(server, nullptr, nullptr));
+  spin(*reactor, [&] { return client->made(); });
+  const auto other = reactor->connectUNIX(
+      directory / "s", std::make_shared<ProbeClientFactory>([] { return std::make_shared<Probe>(); }));
+  turns(*reactor);
+  other->stopConnecting();
+  BOOST_TEST(reactor->getDelayedCalls().size() == 0U);
+  ::close(server);
+}
+
+// ---- descriptors ----
+
+// B57: a descriptor is there before its byte, is another one of the same file, and closed on exec; the sender's may be closed at once.
+BOOST_DATA_TEST_CASE(descriptors_arrive_with_their_bytes, reactors(), backend) {
+  UnixPair<Taker, Taker> pair(backend);
+  int pipe[2];
+  BOOST_REQUIRE_EQUAL(::pipe(pipe), 0);
+  pair.client->transport().write("before ");
+  pair.client->transport().sendFileDescriptor(pipe[1]);
+  pair.client->transport().write("with");
+  ::close(pipe[1]);
+  pair.spinUntil([&] { return pair.server->data() == "before with"; });
+  BOOST_REQUIRE_EQUAL(pair.server->descriptors.size(), 1U);
+  BOOST_TEST(pair.server->seen[0] <= 7U);
+  const int got = pair.server->descriptors[0].get();
+  BOOST_TEST((::fcntl(got, F_GETFD) & FD_CLOEXEC) != 0);
+  BOOST_TEST(::write(got, "!", 1) == 1);
+  char byte = 0;
+  BOOST_TEST(::read(pipe[0], &byte, 1) == 1);
+  BOOST_TEST(byte == '!');
+  ::close(pipe[0]);
+}
+
+// B57: many, each with a byte of its own, in order, between any amount of bytes, to a peer that is slow to read.
+BOOST_DATA_TEST_CASE(many_descriptors_keep_their_order_among_the_bytes, reactors(), backend) {
+  UnixPair<Taker, Taker> pair(backend);
+  const Directory files;
+  pair.server->transport().pauseProducing();
+  turns(*pair.reactor);
+  std::string all;
+  std::vector<std::size_t> positions;
+  for (std::size_t i = 0; i < 60; ++i) {
+    const std::string bytes(1 + i * 997 % 20000, static_cast<char>('a' + i % 26));
+    const int fd = ::open((files / std::to_string(i)).c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+    pair.client->transport().sendFileDescriptor(fd);
+    ::close(fd);
+    positions.push_back(all.size());
+    pair.client->transport().write(bytes);
+    all += bytes;
+    if (i % 7 == 0) turns(*pair.reactor, 1);
+  }
+  BOOST_TEST(pair.client->transport().writeBufferSize() > 0U);
+  pair.server->transport().resumeProducing();
+  pair.spinUntil([&] { return pair.server->data().size() == all.size(); });
+  BOOST_TEST((pair.server->data() == all));
+  BOOST_REQUIRE_EQUAL(pair.server->descriptors.size(), 60U);
+  for (std::size_t i = 0; i < 60; ++i) {
+    BOOST_TEST(pair.server->seen[i] <= positions[i]);  // never after its byte
+    struct stat here{}, there{};
+    BOOST_REQUIRE_EQUAL(::fstat(pair.server->descriptors[i].get(), &here), 0);
+    BOOST_REQUIRE_EQUAL(::stat((files / std::to_string(i)).c_str(), &there), 0);
+    BOOST_TEST(here.st_ino == there.st_ino);
+  }
+  pair.client->transport().loseConnection();
+  pair.spinUntilClosed();
+}
+
+// B57: a descriptor without a byte closes the connection, as do two with one; and so do more than may wait.
+BOOST_DATA_TEST_CASE(descriptors_without_bytes_close_the_connection, reactors(), backend) {
+  for (int variant = 0; variant < 4; ++variant) {
+    UnixPair<Taker, Taker> pair(backend);
+    Transport& transport = pair.client->transport();
+    transport.sendFileDescriptor(0);
+    if (variant == 1) {
+      transport.sendFileDescriptor(0);
+      transport.write("x");
+    } else if (variant == 2) {
+      transport.loseConnection();
+    } else if (variant == 3) {
+      for (int i = 0; i < 253; ++i) transport.sendFileDescriptor(0);
+      transport.write(std::string(1000, 'x'));
+    }
+    pair.spinUntilClosed();
+    BOOST_TEST(is<FileDescriptorOverrun>(pair.client->closedReason()));
+    BOOST_TEST(pair.server->descriptors.size() == 0U);
+    transport.sendFileDescriptor(0);  // ignored now
+    BOOST_CHECK_THROW(transport.sendFileDescriptor(-1), std::system_error);
+  }
+}
+
+// B57: waiting descriptors pause a producer.
+BOOST_DATA_TEST_CASE(waiting_descriptors_pause_a_producer, reactors(), backend) {
+  struct Source : PushProducer {
+    void pauseProducing() override { ++paused; }
+    void resumeProducing() override { ++resumed; }
+    void stopProducing() override {}
+    int paused = 0;
+    int resumed = 0;
+  };
+  UnixPair<Taker, Taker> pair(backend);
+  const auto source = std::make_shared<Source>();
+  pair.client->transport().registerProducer(source);
+  for (int i = 0; i < 20; ++i) {
+    pair.client->transport().sendFileDescriptor(0);
+    pair.client->transport().write("x");
+  }
+  BOOST_TEST(source->paused == 1);
+  pair.spinUntil([&] { return source->resumed == 1; });
+  pair.spinUntil([&] { return pair.server->descriptors.size() == 20; });
+}
+
+// B57: nothing leaks: not to protocols that do not want descriptors, not from those that do not keep them, throw, or close; nor what a dead
+// connection still had to send.
+BOOST_DATA_TEST_CASE(no_descriptor_is_leaked, reactors(), backend) {
+  const auto before = openDescriptors();
+  {
+    UnixPair<Probe, Probe> pair(backend);  // no receiver
+    const auto inside = openDescriptors();
+    pair.client->transport().sendFileDescriptor(0);
+    pair.client->transport().write("take it");
+    pair.spinUntil([&] { return pair.server->data() == "take it"; });
+    BOOST_TEST(openDescriptors() == inside);
+  }
+  {
+    LogCatcher log;
+    UnixPair<Taker, Taker> pair(backend);
+    const auto inside = openDescriptors();
+    pair.server->keeps = false;
+    pair.client->transport().sendFileDescriptor(0);
+    pair.client->transport().write("look");
+    pair.spinUntil([&] { return pair.server->data() == "look"; });
+    BOOST_TEST(openDescriptors() == inside);
+    pair.server->onDescriptor = [](Taker&, FileDescriptor&) { throw std::runtime_error("hot potato"); };
+    for (int i = 0; i < 3; ++i) {
+      pair.client->transport().sendFileDescriptor(0);
+      pair.client->transport().write("x");
+    }
+    pair.spinUntilClosed();
+    BOOST_TEST(is<std::runtime_error>(pair.server->closedReason()));
+    BOOST_TEST(log.count("hot potato") == 1U);
+  }
+  {
+    UnixPair<Taker, Taker> pair(backend);
+    pair.server->onDescriptor = [](Taker& self, FileDescriptor&) { self.transport().loseConnection(); };
+    for (int i = 0; i < 5; ++i) {
+      pair.client->transport().sendFileDescriptor(0);
+      pair.client->transport().write("x");
+    }
+    pair.spinUntilClosed();
+    BOOST_TEST(pair.server->descriptors.size() == 1U);
+    BOOST_TEST(pair.server->data() == "");
+  }
+  {
+    UnixPair<Taker, Taker> pair(backend);  // ends with descriptors waiting
+    pair.server->transport().pauseProducing();
+    pair.client->transport().write(std::string(2000000, 'x'));
+    pair.client->transport().sendFileDescriptor(0);
+    pair.client->transport().write("x");
+    turns(*pair.reactor);
+  }
+  BOOST_TEST(openDescriptors() == before);
+}
+
+// A process that can take no more descriptors is told so, instead of missing some silently.
+BOOST_DATA_TEST_CASE(lost_descriptors_close_the_connection, reactors(), backend) {
+  UnixPair<Taker, Taker> pair(backend);
+  for (int i = 0; i < 4; ++i) {
+    pair.client->transport().sendFileDescriptor(0);
+    pair.client->transport().write("x");
+  }
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  std::vector<FileDescriptor> filling;
+  while (filling.size() < 3) filling.push_back(FileDescriptor::duplicate(0));
+  pair.server->transport().pauseProducing();
+  turns(*pair.reactor, 2);
+  rlimit tight = limit;
+  tight.rlim_cur = static_cast<rlim_t>(FileDescriptor::duplicate(0).get());
+  ::setrlimit(RLIMIT_NOFILE, &tight);
+  pair.server->transport().resumeProducing();
+  pair.spinUntil([&] { return pair.server->closed(); });
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+  BOOST_TEST(is<FileDescriptorOverrun>(pair.server->closedReason()));
+}
+
+// ---- datagrams ----
+
+// B57: datagrams between names; the nameless can ask but not be answered.
+BOOST_DATA_TEST_CASE(datagrams_between_names, reactors(), backend) {
+  const Directory directory;
+  auto reactor = makeReactor(backend);
+  const auto server = std::make_shared<Letters>();
+  const auto named = std::make_shared<Letters>();
+  const auto nameless = std::make_shared<Letters>();
+  const auto port = reactor->listenUNIXDatagram(directory / "s", server);
+  const auto first = reactor->connectUNIXDatagram(directory / "s", named, {.bindAddress = directory / "c"});
+  const auto second = reactor->connectUNIXDatagram(directory / "s", nameless);
+  BOOST_TEST((first->getHost() == Address(UNIXAddress{directory / "c"})));
+  BOOST_TEST((second->getPeer() == Address(UNIXAddress{directory / "s"})));
+  BOOST_TEST(!first->write("one"));
+  BOOST_TEST(!second->write("two"));
+  spin(*reactor, [&] { return server->received.size() == 2; });
+  BOOST_TEST((server->peers[0] == first->getHost()));
+  BOOST_TEST((server->peers[1] == Address(UNIXAddress{})));
+  BOOST_TEST(!port->write("answer", server->peers[0]));
+  BOOST_CHECK_THROW(port->write("answer", server->peers[1]), InvalidAddressError);
+  BOOST_CHECK_THROW(port->write("answer", "127.0.0.1", 7), InvalidAddressError);
+  BOOST_CHECK_THROW(port->joinGroup("239.1.1.1"), std::logic_error);
+  BOOST_CHECK_THROW(port->setTTL(1), std::logic_error);
+  spin(*reactor, [&] { return named->received.size() == 1; });
+  BOOST_TEST((port->write("x", UNIXAddress{directory / "nobody"}) == std::errc::no_such_file_or_directory));
+  // Sending does not wait: what does not fit is not sent.
+  std::error_code full;
+  for (int i = 0; i < 10000 && !full; ++i) full = first->write("again");
+  BOOST_TEST((full == std::errc::operation_would_block));
+  // The server goes: both a reader and a writer hear of it, and no port closes.
+  bool done = false;
+  port->stopListening().addCallback([&] { done = true; });
+  spin(*reactor, [&] { return done; });
+  BOOST_TEST(!exists(directory / "s"));
+  second->write("gone?");
+  spin(*reactor, [&] { return nameless->refused > 0; });
+  BOOST_TEST(nameless->stopped == 0);
+  reactor.reset();
+  BOOST_TEST(nameless->stopped == 1);
+  BOOST_TEST(directory.files() == 0U);
+}
+
+// B57: if nobody is there, connectionFailed() says so later, and nothing is left.
+BOOST_DATA_TEST_CASE(a_datagram_connection_to_nobody_fails_later, reactors(), backend) {
+  const Directory directory;
+  auto reactor = makeReactor(backend);
+  const auto letters = std::make_shared<Letters>();
+  const auto port = reactor->connectUNIXDatagram(directory / "s", letters, {.bindAddress = directory / "c"});
+  BOOST_TEST(!letters->failure);
+  BOOST_TEST((port->getHost() == Address()));
+  spin(*reactor, [&] { return letters->failure.has_value(); });
+  BOOST_TEST(is<BadFileError>(letters->failure));
+  BOOST_TEST(letters->failure->getErrorMessage().find(directory / "s") != std::string::npos);
+  BOOST_TEST(letters->started == 0);
+  BOOST_TEST(letters->stopped == 0);
+  BOOST_TEST(directory.files() == 0U);
+  // The handle may try again; a reactor that ends tells at once.
+  const auto server = reactor->listenUNIXDatagram(directory / "s", std::make_shared<Letters>());
+  port->startListening();
+  BOOST_TEST(letters->started == 1);
+  const auto lost = std::make_shared<Letters>();
+  reactor->connectUNIXDatagram(directory / "nobody", lost);
+  reactor.reset();
+  BOOST_TEST(is<BadFileError>(lost->failure));
+  BOOST_TEST(letters->stopped == 1);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
