@@ -3,10 +3,10 @@
 //   GET /      "Hello, World!"
 //   GET /wait  held
 //   POST /say  answers all that are held with its content, and then itself
+#include <deque>
 #include <iostream>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include <bight/http/server.hpp>
 #include <bight/reactor.hpp>
@@ -26,7 +26,7 @@ class Bench : public http::Directory {
                return answer;
              }));
     putChild("say", http::on("POST", [this](http::Request& request) {
-               std::vector<Promise<http::Response>> held;
+               std::deque<Promise<http::Response>> held;
                held.swap(held_);
                for (const auto& one : held) one.callback(http::Response::text(std::string(request.body())));
                return http::Response::text("ok");
@@ -35,7 +35,7 @@ class Bench : public http::Directory {
 
  private:
   // A waiter that goes away fires its Promise by being cancelled; it is skipped at the next POST.
-  std::vector<Promise<http::Response>> held_;
+  std::deque<Promise<http::Response>> held_;
 };
 
 }  // namespace

@@ -66,7 +66,7 @@ Chain* Chain::makeForCoroutine(const ValueType& end, std::source_location create
 }
 
 inline Chain::~Chain() {
-  if (!stages_.empty() || scope_ || canceller_ || failed()) [[unlikely]]
+  if (!stages_.empty() || scope_ || (flags_ & cancellable) || failed()) [[unlikely]]
     endEverything();
   dropHeld();
 }
@@ -76,7 +76,7 @@ void Chain::endEverything() noexcept {
   if (flags_ & counted) uncount();
   if (failed()) reportUnhandled();
   stages_.clear();
-  if (canceller_) dropCanceller();
+  if (flags_ & cancellable) takeCanceller();
 }
 
 // A value or a functor may own the next chain, and that one the next: such a row is taken down by a loop.
@@ -345,7 +345,7 @@ bool Chain::alreadyCalled() {
     return false;
   }
   throw AlreadyCalledError("bight: this Deferred was already fired: created at " + at(created_) + ", first fired at " +
-                           at(fired_));
+                           at(fired()));
 }
 
 void Chain::throwRetyped(const ValueType& wanted, bool atHead) const {
@@ -360,11 +360,24 @@ void Chain::throwRetyped(const ValueType& wanted, bool atHead) const {
 }
 
 void Chain::setCanceller(Canceller canceller, bool isPatient) {
-  canceller_ = new Canceller(std::move(canceller));
+  if (flags_ & called) return;  // there is nothing left to cancel
+  keepCanceller(std::make_unique<Canceller>(std::move(canceller)));
   if (isPatient) flags_ |= patient;
 }
-void Chain::dropCanceller() noexcept {
-  delete std::exchange(canceller_, nullptr);
+void Chain::keepCanceller(std::unique_ptr<Canceller> canceller) noexcept {
+  canceller_ = canceller.release();
+  flags_ |= cancellable;
+}
+std::unique_ptr<Chain::Canceller> Chain::takeCanceller() noexcept {
+  flags_ &= static_cast<std::uint16_t>(~cancellable);
+  std::unique_ptr<Canceller> taken(canceller_);
+  fired_ = {};
+  return taken;
+}
+// The end of the canceller: what it had captured may look at this chain.
+void Chain::firedFor(std::source_location at) noexcept {
+  const std::unique_ptr<Canceller> over = takeCanceller();
+  fired_ = at;
 }
 
 void Chain::cancel() {
@@ -372,8 +385,8 @@ void Chain::cancel() {
   while (target->waitingOn_) target = target->waitingOn_;  // A39
   if (target->flags_ & (called | cancelling | coroutine)) return;
   target->addReference();
-  if (target->canceller_) {
-    std::unique_ptr<Canceller> canceller(std::exchange(target->canceller_, nullptr));
+  if (target->flags_ & cancellable) {
+    std::unique_ptr<Canceller> canceller = target->takeCanceller();
     target->flags_ |= cancelling;
     target->addPromise();  // so that the Promise given to the canceller is not the last one
     try {
@@ -382,13 +395,13 @@ void Chain::cancel() {
       throw;
     } catch (...) {
       const Failure failure;
-      detail::reportUnhandled({failure, "a canceller threw", target->created_, target->fired_});
+      detail::reportUnhandled({failure, "a canceller threw", target->created_, target->fired()});
     }
     target->flags_ &= static_cast<std::uint16_t>(~cancelling);
     if (target->flags_ & called) {
       // It has fired the chain itself.
     } else if (target->flags_ & patient) {
-      target->canceller_ = canceller.release();
+      target->keepCanceller(std::move(canceller));
     } else {
       target->fire(Failure(CancelledError()), std::source_location());
     }
@@ -396,7 +409,7 @@ void Chain::cancel() {
   } else if (target->beginFire(std::source_location())) {
     target->flags_ |= swallowOne;
     target->setFailure(Failure(CancelledError()));
-    target->endFire();
+    target->endFire(std::source_location());
   }
   target->dropReference();
 }
@@ -431,7 +444,7 @@ void Chain::settle() noexcept {
 void Chain::reportUnhandled() noexcept {
   const Failure failure = this->failure();
   consume();
-  detail::reportUnhandled({failure, "Unhandled error in Deferred", created_, fired_});
+  detail::reportUnhandled({failure, "Unhandled error in Deferred", created_, fired()});
 }
 
 void Chain::uncount() noexcept {

@@ -188,7 +188,7 @@ std::uint16_t Address::port() const noexcept {
 }
 
 std::string Address::toString() const {
-  if (get<IPv6Address>()) return "[" + host() + "]:" + std::to_string(port());
+  if (get<IPv6Address>()) return std::string("[").append(host()).append("]:").append(std::to_string(port()));
   if (const auto* local = get<UNIXAddress>()) {
     std::string text = "unix:" + local->name;
     std::replace(text.begin(), text.end(), '\0', '@');

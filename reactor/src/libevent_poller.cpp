@@ -1,16 +1,14 @@
 // Descriptors on one event_base with one chosen method. Decisions, each measured (docs/design/02-loop.md):
 //
 // - Events are persistent and stay added: one-shot events cost 1.75 times. Each registration holds its read event; the
-// write event is a second one,
-//   from its own slab, that exists only while writing is watched. So an idle connection costs one event.
+//   write event is a second one, from its own slab, that exists only while writing is watched. So an idle connection
+//   costs one event; and what the event knows (its descriptor, whether it is watched) is asked of it, not kept twice.
 // - The timers are the reactor's own. All that libevent has to know is when to come back at the latest: one alarm,
-// which is set only when the
-//   next moment is earlier than the one it is set to. Timers that are pushed back again and again, as timeouts are, so
-//   cost no call here; the price is a turn without work now and then.
+//   which is set only when the next moment is earlier than the one it is set to. Timers that are pushed back again and
+//   again, as timeouts are, so cost no call here; the price is a turn without work now and then.
 // - On epoll the alarm is a timerfd of ours. libevent's own timers use a coarse clock there (half a millisecond takes
-// four), and its precise
-//   ones make one system call in every turn, timers or none. On the other methods libevent's precise timers cost
-//   nothing more.
+//   four), and its precise ones make one system call in every turn, timers or none. On the other methods libevent's
+//   precise timers cost nothing more.
 // - No locks (the base is used by one thread), no environment variables, no signals, no bufferevents.
 #include "libevent_poller.hpp"
 
@@ -115,13 +113,17 @@ class LibeventPoller final : public Poller {
 
  private:
   struct Slot : PollHandle {
-    Slot(LibeventPoller& owner, int descriptor, PollTarget& who) : target(&who), poller(&owner), fd(descriptor) {}
+    Slot(LibeventPoller& owner, int fd, PollTarget& who) : target(&who), poller(&owner) {
+      event_assign(&readEvent, owner.base_.get(), fd, EV_READ | EV_PERSIST, onReadable, this);
+    }
+    int fd() const noexcept { return event_get_fd(&readEvent); }
+    bool reads() const noexcept { return event_pending(&readEvent, EV_READ, nullptr) != 0; }
+    bool writes() const noexcept { return writeEvent != nullptr; }
+
     event readEvent{};
-    event* writeEvent = nullptr;
+    event* writeEvent = nullptr;  // while writing is watched
     PollTarget* target;
     LibeventPoller* poller;
-    int fd;
-    unsigned interest = 0;
   };
   struct WriteEvent {
     event it{};
@@ -196,23 +198,22 @@ LibeventPoller::~LibeventPoller() {
 }
 
 void LibeventPoller::watchRead(Slot& slot) {
-  event_assign(&slot.readEvent, base_.get(), slot.fd, EV_READ | EV_PERSIST, onReadable, &slot);
   errno = 0;
   if (event_add(&slot.readEvent, nullptr) != 0) {
     throw std::system_error(errno ? errno : EBADF, std::generic_category(),
-                            name_ + " cannot watch descriptor " + std::to_string(slot.fd));
+                            name_ + " cannot watch descriptor " + std::to_string(slot.fd()));
   }
 }
 
 void LibeventPoller::watchWrite(Slot& slot) {
   WriteEvent* made = writeEvents_.make();
-  event_assign(&made->it, base_.get(), slot.fd, EV_WRITE | EV_PERSIST, onWritable, &slot);
+  event_assign(&made->it, base_.get(), slot.fd(), EV_WRITE | EV_PERSIST, onWritable, &slot);
   errno = 0;
   if (event_add(&made->it, nullptr) != 0) {
     const int error = errno ? errno : EBADF;
     writeEvents_.recycle(made);
     throw std::system_error(error, std::generic_category(),
-                            name_ + " cannot watch descriptor " + std::to_string(slot.fd));
+                            name_ + " cannot watch descriptor " + std::to_string(slot.fd()));
   }
   slot.writeEvent = &made->it;
 }
@@ -240,21 +241,18 @@ PollHandle* LibeventPoller::add(int fd, unsigned interest, PollTarget& target) {
 
 void LibeventPoller::change(PollHandle* handle, unsigned interest) {
   Slot& slot = *static_cast<Slot*>(handle);
-  const unsigned added = interest & ~slot.interest;
-  const unsigned dropped = slot.interest & ~interest;
-  if (added & pollRead) watchRead(slot);
-  slot.interest |= added & pollRead;
-  if (added & pollWrite) watchWrite(slot);
-  slot.interest |= added & pollWrite;
-  if (dropped & pollRead) event_del(&slot.readEvent);
-  if (dropped & pollWrite) unwatchWrite(slot);
-  slot.interest &= ~dropped;
+  const bool read = (interest & pollRead) != 0;
+  const bool write = (interest & pollWrite) != 0;
+  if (read && !slot.reads()) watchRead(slot);
+  if (write && !slot.writes()) watchWrite(slot);
+  if (!read) event_del(&slot.readEvent);  // harmless if it is not watched
+  if (!write && slot.writes()) unwatchWrite(slot);
 }
 
 void LibeventPoller::remove(PollHandle* handle) noexcept {
   Slot* slot = static_cast<Slot*>(handle);
-  if (slot->interest & pollRead) event_del(&slot->readEvent);
-  if (slot->interest & pollWrite) unwatchWrite(*slot);
+  event_del(&slot->readEvent);
+  if (slot->writes()) unwatchWrite(*slot);
   slots_.recycle(slot);
 }
 

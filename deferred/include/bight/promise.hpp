@@ -26,13 +26,13 @@ void fireWith(Chain& chain, V&& value, std::source_location at) {
     if (!chain.beginFire(at)) return;
     chain.setValue<T>(std::move(made));
   }
-  chain.endFire();
+  chain.endFire(at);
 }
 
 inline void fireWith(Chain& chain, std::source_location at) {
   if (!chain.beginFire(at)) return;
   chain.setValue<void>();
-  chain.endFire();
+  chain.endFire(at);
 }
 
 /// Keeps a chain while it is fired or extended: what runs then may destroy the handle it was done through.

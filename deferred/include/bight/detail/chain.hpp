@@ -25,6 +25,7 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <new>
 #include <source_location>
 #include <string>
@@ -193,13 +194,13 @@ class BIGHT_API Chain {
   bool beginFire(std::source_location at) {
     if (flags_ & called) return alreadyCalled();
     flags_ |= called;
-    fired_ = at;
+    if (!(flags_ & cancellable)) fired_ = at;
     return true;
   }
-  /// Runs the stages with the result that has been set. To be called after `beginFire` returned true. The caller keeps
-  /// the chain, as with all that may run it.
-  void endFire() {
-    if (canceller_) dropCanceller();
+  /// Runs the stages with the result that has been set. To be called after `beginFire` returned true, with the same
+  /// place. The caller keeps the chain, as with all that may run it.
+  void endFire(std::source_location at) {
+    if (flags_ & cancellable) firedFor(at);
     if (!stages_.empty() && runnable()) {
       run();
     } else {
@@ -209,7 +210,7 @@ class BIGHT_API Chain {
   void fire(Failure failure, std::source_location at) {
     if (!beginFire(at)) return;
     setFailure(std::move(failure));
-    endFire();
+    endFire(at);
   }
   bool isCoroutine() const noexcept { return flags_ & coroutine; }
   /// As endFire, for a coroutine that ran to its end: if this thread's run loop resumed it, the loop goes on with this
@@ -322,7 +323,7 @@ class BIGHT_API Chain {
   static std::size_t failuresAtRest() noexcept;
 
   std::source_location created() const noexcept { return created_; }
-  std::source_location fired() const noexcept { return fired_; }
+  std::source_location fired() const noexcept { return flags_ & cancellable ? std::source_location() : fired_; }
   std::uint32_t handles() const noexcept { return handles_; }
   bool isPaused() const noexcept { return pauses_ != 0; }
 
@@ -330,21 +331,22 @@ class BIGHT_API Chain {
   enum Flag : std::uint16_t {
     called = 1,
     running = 2,
-    queued = 4,       // waits on the thread's outermost run
-    swallowOne = 8,   // A35: cancelled without a canceller, the producer does not know yet
-    awaited = 16,     // something else waits for this chain's result
-    counted = 32,     // counted as a failure at rest
-    cancelling = 64,  // its canceller is running
-    coroutine = 128,  // fired by the end of a coroutine, and by nothing else
-    cut = 256,        // its scope has ended: what has not run shall not run
-    patient = 512,    // see setCanceller
+    queued = 4,          // waits on the thread's outermost run
+    swallowOne = 8,      // A35: cancelled without a canceller, the producer does not know yet
+    awaited = 16,        // something else waits for this chain's result
+    counted = 32,        // counted as a failure at rest
+    cancelling = 64,     // its canceller is running
+    coroutine = 128,     // fired by the end of a coroutine, and by nothing else
+    cut = 256,           // its scope has ended: what has not run shall not run
+    patient = 512,       // see setCanceller
+    cancellable = 1024,  // it has a canceller, and not yet the place where it was fired
   };
   struct Runner;
 
   friend class bight::CancelScope;
 
   Chain(const ValueType& head, const ValueType& end, std::source_location created) noexcept
-      : head_(&head), end_(&end), created_(created) {}
+      : head_(&head), end_(&end), created_(created), fired_() {}
   ~Chain();
   void destroy() noexcept;
 
@@ -361,7 +363,9 @@ class BIGHT_API Chain {
   void reportUnhandled() noexcept;
   void lastHandleGone() noexcept;
   bool alreadyCalled();
-  void dropCanceller() noexcept;
+  std::unique_ptr<Canceller> takeCanceller() noexcept;
+  void keepCanceller(std::unique_ptr<Canceller> canceller) noexcept;
+  void firedFor(std::source_location at) noexcept;
   void uncount() noexcept;
   void leaveScope() noexcept;
   void cutOff() noexcept;
@@ -382,10 +386,12 @@ class BIGHT_API Chain {
   const ValueType* end_;             // what comes out after the last stage
   Chain* waitingOn_ = nullptr;       // the chain whose result the stage at the front, or the coroutine, waits for
   Chain* next_ = nullptr;            // in the stack of work, in the queue of a thread, or in the free list
-  Canceller* canceller_ = nullptr;
-  ScopeEntry* scope_ = nullptr;  // its place in a CancelScope
+  ScopeEntry* scope_ = nullptr;      // its place in a CancelScope
   std::source_location created_;
-  std::source_location fired_;
+  union {                         // by the flag `cancellable`:
+    Canceller* canceller_;        // what to call when it is cancelled; goes when it is fired (A42)
+    std::source_location fired_;  // where it was fired
+  };
   alignas(void*) std::byte slot_[slotSize];
   StageQueue stages_;
 };
