@@ -96,8 +96,7 @@ class BIGHT_API ReactorTCP {
   /// Opens a port; listens when this returns.
   /// @param port  0 to 65535; 0 lets the system choose, see `Port::getHost()`
   /// @throws CannotListenError if the system refuses, or `interface` is not an address; std::invalid_argument for a
-  /// port out of range, a
-  ///         null factory
+  /// port out of range, a null factory
   std::shared_ptr<Port> listenTCP(int port, std::shared_ptr<Factory> factory, const ListenOptions& options = {});
 
   /// Connects to a literal address or a name, whose addresses are tried in order. Nothing but `startedConnecting()` is

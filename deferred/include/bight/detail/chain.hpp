@@ -13,9 +13,9 @@
 ///     pending   not called                                     a coroutine's chain may wait meanwhile (waitingOn)
 ///     running   called, inside run()                           additions are appended and run by the same loop (A19)
 ///     waiting   called, waitingOn != null                      the stage that returned the inner Deferred stays alive
-///     until it fires paused    called, pauses > 0 settled   called, no stages left, a result held          the next
-///     addition runs at once (A7) consumed  called, no stages left, its value moved on     seen as `void` by whatever
-///     is added later (A23)
+///     paused    called, pauses > 0
+///     settled   called, no stages left, a result held          the next addition runs at once (A7)
+///     consumed  called, no stages left, its value moved on     seen as `void` by whatever is added later (A23)
 ///
 /// Nothing here recurses with the length of a chain: results handed from an inner chain to the one that waits for it go
 /// over an explicit stack of work, and user code that nests too deeply is queued on the outermost run of its thread
