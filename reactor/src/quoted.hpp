@@ -9,8 +9,7 @@
 namespace bight::detail {
 
 /// In quotes, without control characters, and not too long.
-inline std::string quoted(std::string_view text) {
-  constexpr std::size_t longest = 80;
+inline std::string quoted(std::string_view text, std::size_t longest = 80) {
   constexpr const char* hex = "0123456789abcdef";
   std::string shown = "\"";
   for (const char c : text.substr(0, longest)) {
