@@ -5,20 +5,15 @@
 #include <bight/defer_later.hpp>
 #include <bight/endpoints.hpp>
 #include <bight/line_receiver.hpp>
-#include <bight/log.hpp>
 #include <bight/react.hpp>
 
 using namespace bight;
 using namespace std::chrono_literals;
 
-/// Greets, and waits.
-class Greeter : public Protocol {
- public:
-  explicit Greeter(const int& life) : life_(life) {}
-  void connectionMade() override { transport().write("welcome to life " + std::to_string(life_) + "\r\n"); }
-
- private:
-  const int& life_;
+struct Greeter : Protocol {
+  explicit Greeter(const int& l) : life(l) {}
+  void connectionMade() override { transport().write("welcome to life " + std::to_string(life) + "\r\n"); }
+  const int& life;
 };
 
 /// Prints what it hears; `hears()` fires at the first line.

@@ -1,61 +1,22 @@
 #include <bight/endpoint_strings.hpp>
 
 #include <algorithm>
-#include <map>
 #include <mutex>
 #include <utility>
 
 #include <bight/reactor.hpp>
-#include <bight/tcp_endpoints.hpp>
 
+#include "endpoint_kinds.hpp"
 #include "quoted.hpp"
 
 namespace bight {
 
 namespace {
 
-// ---- the types that this package has ----
-
-std::shared_ptr<ClientEndpoint> tcpClient(AddressFamily family, Reactor& reactor, EndpointArguments& arguments) {
-  arguments.positional({"host", "port"});
-  auto host = arguments.need("host", "the name of a host, or an address");
-  const int port = arguments.needNumber("port", 1, 65535);
-  HostnameOptions options;
-  options.family = family;
-  if (const auto timeout = arguments.seconds("timeout")) options.timeout = *timeout;
-  if (const auto delay = arguments.seconds("attemptDelay")) options.attemptDelay = *delay;
-  if (auto local = arguments.text("bindAddress")) {
-    if (!Address::parse(*local, 0))
-      arguments.refuse("bindAddress", "expected an IPv4 or IPv6 address, got " + detail::quoted(*local));
-    options.bindAddress.emplace(*std::move(local), std::uint16_t{0});
-  }
-  try {
-    return std::make_shared<HostnameEndpoint>(reactor, std::move(host), port, std::move(options));
-  } catch (const std::invalid_argument& e) {
-    arguments.refuse("host", e.what());
-  }
-}
-
-template <class Endpoint>
-std::shared_ptr<ServerEndpoint> tcpServer(Reactor& reactor, EndpointArguments& arguments) {
-  arguments.positional({"port"});
-  const int port = arguments.needNumber("port", 0, 65535);
-  ListenOptions options;
-  options.backlog = arguments.number("backlog", 0, 1'000'000).value_or(options.backlog);
-  options.interface = arguments.text("interface").value_or("");
-  try {
-    return std::make_shared<Endpoint>(reactor, port, std::move(options));
-  } catch (const std::invalid_argument& e) {
-    arguments.refuse("interface", e.what());
-  }
-}
-
-// ---- the registry ----
-
 template <class Maker>
 struct Registry {
   std::mutex mutex;
-  std::map<std::string, Maker, std::less<>> makers;
+  detail::EndpointMakers<Maker> makers;
 
   void add(const char* function, const std::string& type, Maker make) {
     const auto plain = [](char c) {
@@ -87,23 +48,12 @@ struct Registry {
 };
 
 Registry<ClientEndpointMaker>& clients() {
-  static Registry<ClientEndpointMaker> registry{
-      {},
-      {
-          {"tcp", [](Reactor& r, EndpointArguments& a) { return tcpClient(AddressFamily::any, r, a); }},
-          {"tcp4", [](Reactor& r, EndpointArguments& a) { return tcpClient(AddressFamily::ipv4, r, a); }},
-          {"tcp6", [](Reactor& r, EndpointArguments& a) { return tcpClient(AddressFamily::ipv6, r, a); }},
-      }};
+  static Registry<ClientEndpointMaker> registry{{}, detail::ownClientEndpoints()};
   return registry;
 }
 
 Registry<ServerEndpointMaker>& servers() {
-  static Registry<ServerEndpointMaker> registry{{},
-                                                {
-                                                    {"tcp", tcpServer<TCP4ServerEndpoint>},
-                                                    {"tcp4", tcpServer<TCP4ServerEndpoint>},
-                                                    {"tcp6", tcpServer<TCP6ServerEndpoint>},
-                                                }};
+  static Registry<ServerEndpointMaker> registry{{}, detail::ownServerEndpoints()};
   return registry;
 }
 

@@ -11,6 +11,8 @@
 /// | endpoint | where |
 /// |---|---|
 /// | `HostnameEndpoint`, `TCP4ClientEndpoint`, `TCP6ClientEndpoint`, `TCP4ServerEndpoint`, `TCP6ServerEndpoint` | tcp_endpoints.hpp |
+/// | UNIX sockets, adopted sockets, child processes, standard input and output | local_endpoints.hpp |
+/// | TLS over any of them | tls/endpoints.hpp |
 /// | from strings | endpoint_strings.hpp |
 #pragma once
 

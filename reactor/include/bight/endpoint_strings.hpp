@@ -12,13 +12,20 @@
 /// |---|---|
 /// | `tcp:` | host, port, timeout (seconds), bindAddress, attemptDelay (seconds); over IPv6 and IPv4, by RFC 8305 |
 /// | `tcp4:`, `tcp6:` | the same, over one of them |
+/// | `unix:` | address, timeout |
+/// | `tls:`, `ssl:` | see tls/endpoints.hpp |
 ///
 /// | server | values |
 /// |---|---|
-/// | `tcp:` | port, interface, backlog; over IPv4 |
+/// | `tcp:`, `tcp4:` | port, interface, backlog; over IPv4 |
 /// | `tcp6:` | the same, over IPv6 |
+/// | `unix:` | address, mode (octal), backlog |
+/// | `tls:`, `ssl:` | see tls/endpoints.hpp |
+/// | `systemd:` | domain (INET, INET6 or UNIX); index (0 if not given) or name: a socket of systemd's activation |
+/// | `fd:` | fd, domain: a socket that listens already |
+/// | `stdio:` | none: the standard input and output are the one connection |
 ///
-/// More types are registered by `registerClientEndpoint` and `registerServerEndpoint`.
+/// The address of a UNIX socket is a path, or '@' and an abstract name. More types are registered by `registerClientEndpoint` and `registerServerEndpoint`.
 #pragma once
 
 #include <cstddef>

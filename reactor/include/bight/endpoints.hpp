@@ -4,4 +4,5 @@
 
 #include <bight/endpoint.hpp>
 #include <bight/endpoint_strings.hpp>
+#include <bight/local_endpoints.hpp>
 #include <bight/tcp_endpoints.hpp>
