@@ -1,5 +1,7 @@
 #include <bight/testing/memory_reactor.hpp>
 
+#include <signal.h>
+
 #include <stdexcept>
 #include <utility>
 
@@ -81,7 +83,11 @@ void MemoryConnector::fail(const Failure& reason) {
 }
 
 MemoryReactor::MemoryReactor() : names_(std::make_shared<MemoryNameResolver>()), resolver_(names_) {}
-MemoryReactor::~MemoryReactor() = default;
+MemoryReactor::~MemoryReactor() {
+  // As with a real one: no child outlives it.
+  for (const auto& each : std::exchange(processes_, {}))
+    if (each->connected()) each->die(SIGKILL);
+}
 
 std::unique_ptr<IOPump> MemoryReactor::connectTo(std::uint16_t port, std::shared_ptr<Protocol> client) {
   for (const auto& server : servers_) {
