@@ -1,9 +1,13 @@
 #include <bight/file_stream.hpp>
 
+#include <fcntl.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "file_state.hpp"
+#include "socket.hpp"
 
 namespace bight {
 
@@ -15,12 +19,18 @@ FileTransferStopped::FileTransferStopped(const std::string& path)
 namespace {
 
 constexpr std::size_t portion = 64 * 1024;
+/// What the system may copy before others have their turn.
+constexpr std::size_t mostPerTurn = 512 * 1024;
 
-/// Sends a file in portions, for transports that cannot do it by themselves.
+/// Sends a file: by the system, from a descriptor of its own (the file may be closed meanwhile), or in portions.
 class FileProducer final : public PullProducer, public std::enable_shared_from_this<FileProducer> {
  public:
   FileProducer(File file, Transport& transport, const SendFileOptions& options)
-      : file_(std::move(file)), transport_(&transport), offset_(options.offset), left_(options.length) {}
+      : file_(std::move(file)),
+        transport_(&transport),
+        offset_(options.offset),
+        left_(options.length),
+        bySystem_(options.bySystem) {}
 
   Deferred<std::uint64_t> start() {
     // The transport's registration is what keeps us, and so the promise.
@@ -28,6 +38,7 @@ class FileProducer final : public PullProducer, public std::enable_shared_from_t
       if (const auto self = weak.lock()) self->end(std::nullopt, true);
     });
     promise_ = done.promise();
+    bySystem_ = bySystem_ && transport_->connected();
     try {
       transport_->registerProducer(shared_from_this());
     } catch (...) {
@@ -40,6 +51,7 @@ class FileProducer final : public PullProducer, public std::enable_shared_from_t
 
   void resumeProducing() override {
     if (over_ || reading_) return;
+    if (bySystem_) return copy();
     const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(portion, left_));
     if (most == 0) return end(std::nullopt);
     reading_ = true;
@@ -51,6 +63,55 @@ class FileProducer final : public PullProducer, public std::enable_shared_from_t
   void stopProducing() override { end(Failure(FileTransferStopped(file_.path()))); }
 
  private:
+  /// Asked for the first time: gets a descriptor. Later: lets the system copy.
+  void copy() {
+    if (!fd_) {
+      if (!transport_->holdWrites()) {
+        bySystem_ = false;
+        return resumeProducing();
+      }
+      reading_ = true;
+      detail::inTurn(file_.state(),
+                     [](File::State& file) {
+                       file.check("sending");
+                       const int fd = ::fcntl(file.fd, F_DUPFD_CLOEXEC, 3);
+                       if (fd < 0) file.fail("sending");
+                       return std::make_shared<detail::Descriptor>(fd);
+                     })
+          .addCallback([self = shared_from_this()](std::shared_ptr<detail::Descriptor> fd) {
+            self->fd_ = std::move(fd);
+            self->reading_ = false;
+            self->resumeProducing();
+          })
+          .addErrback([self = shared_from_this()](Failure failure) { self->end(std::move(failure)); });
+      return;
+    }
+    for (std::size_t copied = 0; copied < mostPerTurn && left_ > 0;) {
+      const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(mostPerTurn - copied, left_));
+      const std::ptrdiff_t sent = transport_->sendFrom(fd_->get(), offset_, most);
+      if (sent < 0 && errno == EAGAIN) return;
+      if (sent < 0 && sent_ == 0 && (errno == EINVAL || errno == ENOSYS || errno == ENOTSUP)) {
+        // Not with this kind of file.
+        bySystem_ = false;
+        transport_->releaseWrites();
+        return resumeProducing();
+      }
+      if (sent < 0) {
+        const int error = errno;
+        // A connection that is lost is told so by stopProducing(); this is about the file.
+        if (error == EPIPE || error == ECONNRESET) return;
+        return end(Failure(FileError("sending", file_.path(), error)));
+      }
+      if (sent == 0) return end(std::nullopt);
+      const auto bytes = static_cast<std::size_t>(sent);
+      copied += bytes;
+      sent_ += bytes;
+      offset_ += bytes;
+      left_ -= bytes;
+    }
+    if (left_ == 0) end(std::nullopt);
+  }
+
   void read(const std::string& data, std::size_t most) {
     reading_ = false;
     if (over_) return;
@@ -64,6 +125,8 @@ class FileProducer final : public PullProducer, public std::enable_shared_from_t
   void end(std::optional<Failure> failure, bool cancelled = false) {
     if (std::exchange(over_, true)) return;
     const auto keep = shared_from_this();
+    if (bySystem_) transport_->releaseWrites();
+    fd_.reset();
     transport_->unregisterProducer();
     transport_.reset();
     const auto promise = std::exchange(promise_, {});
@@ -80,6 +143,8 @@ class FileProducer final : public PullProducer, public std::enable_shared_from_t
   std::uint64_t offset_;
   std::uint64_t left_;
   std::uint64_t sent_ = 0;
+  std::shared_ptr<detail::Descriptor> fd_;
+  bool bySystem_;
   bool reading_ = false;
   bool over_ = false;
 };

@@ -304,6 +304,7 @@ void StreamConnection::close(Failure reason, End end) noexcept {
   if (!is(isLingering)) endSocket();
   if (extras_) {
     extras_->output.clear();
+    extras_->behind.clear();
     extras_->cargo.reset();
     if (!is(isLingering) && extras_->gracefulCall.active()) extras_->gracefulCall.cancel();
     const auto push = std::move(extras_->push);

@@ -72,6 +72,9 @@ class StreamConnection final : public Transport, private PollTarget, private Own
   std::optional<PeerCredentials> getPeerCredentials() const override;
   Takeover takeOver(std::shared_ptr<Protocol> layer) override;
   bool whenDispatchEnds(Function<void()> call) override;
+  bool holdWrites() override;
+  std::ptrdiff_t sendFrom(int file, std::uint64_t offset, std::size_t most) override;
+  void releaseWrites() override;
 
  private:
   friend class WriteBatch;
@@ -97,6 +100,7 @@ class StreamConnection final : public Transport, private PollTarget, private Own
   /// What an idle connection does not have.
   struct Extras {
     OutputBuffer output;
+    OutputBuffer behind;  // written while a file is sent
     std::shared_ptr<PushProducer> push;
     std::shared_ptr<PullProducer> pull;
     std::vector<Promise<void>> waiters;  // of drained()
@@ -110,6 +114,7 @@ class StreamConnection final : public Transport, private PollTarget, private Own
     DelayedCall gracefulCall;
     bool moved = false;       // bytes have left since the graceful call was scheduled
     bool pushPaused = false;  // the push producer has been told to pause
+    bool holding = false;     // a file is being sent; see stream_file.cpp
     bool pullAsked = false;   // the pull producer has been asked and has not written since
   };
 
@@ -129,6 +134,7 @@ class StreamConnection final : public Transport, private PollTarget, private Own
     if (origin_) reactor().checkThread(what);
   }
   bool takesWrites() const noexcept { return (state_ & (isOpen | writeClosed | isDoomed | writeBroken)) == isOpen; }
+  bool holdsWrites() const noexcept { return extras_ && extras_->holding; }
   bool hasProducer() const noexcept { return extras_ && (extras_->push || extras_->pull); }
   bool hasOutput() const noexcept { return keepsOutput() || batch().isPending(*this); }
   bool wantsWritable() const noexcept;

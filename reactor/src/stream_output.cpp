@@ -48,7 +48,7 @@ void StreamConnection::writeSequence(std::span<const std::string_view> pieces) {
   std::size_t bytes = 0;
   for (const auto& piece : pieces) bytes += piece.size();
   if (!takesWrites() || bytes == 0 || overfull()) return;
-  if (bytes > WriteBatch::largestPiece && !keepsOutput())
+  if (bytes > WriteBatch::largestPiece && !keepsOutput() && !holdsWrites())
     sendNow(pieces.data(), pieces.size(), bytes);
   else
     for (const auto& piece : pieces)
@@ -58,14 +58,18 @@ void StreamConnection::writeSequence(std::span<const std::string_view> pieces) {
 
 /// Whether the peer has too much to read already; then the connection is doomed.
 bool StreamConnection::overfull() noexcept {
-  if (!extras_ || extras_->output.size() <= extras_->most) return false;
-  doom(Failure(OutputLimitError(extras_->output.size(), extras_->most)));
+  if (!extras_) return false;
+  const std::size_t kept = extras_->output.size() + extras_->behind.size();
+  if (kept <= extras_->most) return false;
+  doom(Failure(OutputLimitError(kept, extras_->most)));
   return true;
 }
 
 /// One piece, by the way that fits it. Runs no user code.
 void StreamConnection::put(std::string_view data) {
-  if (keepsOutput())
+  if (holdsWrites())
+    extras_->behind.append(data);
+  else if (keepsOutput())
     keep(data);
   else if (data.size() <= WriteBatch::largestPiece)
     batch().add(*this, data);
@@ -198,12 +202,13 @@ void StreamConnection::dropOutput() noexcept {
   batch().drop(*this);
   if (!extras_) return;
   extras_->output.clear();
+  extras_->behind.clear();
   extras_->cargo.reset();
 }
 
 std::size_t StreamConnection::writeBufferSize() const noexcept {
   if (!is(isOpen)) return 0;
-  return batch().pending(*this) + (extras_ ? extras_->output.size() : 0);
+  return batch().pending(*this) + (extras_ ? extras_->output.size() + extras_->behind.size() : 0);
 }
 
 void StreamConnection::setWriteBufferLimits(std::size_t high, std::size_t low) {
@@ -220,7 +225,7 @@ Deferred<void> StreamConnection::drained() {
   Deferred<void> done;
   if (!is(isOpen)) {
     done.errback(Failure(ConnectionLost()));
-  } else if (!hasOutput() && !is(isDoomed | writeBroken)) {
+  } else if (!hasOutput() && !holdsWrites() && !is(isDoomed | writeBroken)) {
     done.callback();
   } else {
     extras().waiters.push_back(done.promise());
@@ -237,6 +242,7 @@ void StreamConnection::outputGone() noexcept {
 }
 
 void StreamConnection::fireDrained() noexcept {
+  if (holdsWrites()) return;  // a file is under way
   // Those who wait again wait for the next time.
   for (const auto& waiter : std::exchange(extras_->waiters, {}))
     if (!waiter.called()) run("while calling back drained()", [&waiter] { waiter.callback(); });

@@ -1,5 +1,7 @@
 #include <bight/transport.hpp>
 
+#include <cerrno>
+
 #include <stdexcept>
 
 #include <bight/protocol.hpp>
@@ -49,5 +51,14 @@ void Transport::sendFileDescriptor(int) {
 std::optional<PeerCredentials> Transport::getPeerCredentials() const {
   return std::nullopt;
 }
+
+bool Transport::holdWrites() {
+  return false;
+}
+std::ptrdiff_t Transport::sendFrom(int, std::uint64_t, std::size_t) {
+  errno = ENOTSUP;
+  return -1;
+}
+void Transport::releaseWrites() {}
 
 }  // namespace bight

@@ -184,6 +184,20 @@ class BIGHT_API Transport : public Consumer {
   virtual bool whenDispatchEnds(Function<void()> call);
 
   /// @}
+  /// @name For `sendFile`, which is what to call: the system copies from a file to the connection
+  /// @{
+
+  /// What is written from now on is kept until `releaseWrites()`, behind what `sendFrom()` sends.
+  /// @returns false if the system cannot do it for this transport: then nothing has changed, and the file is to be read
+  virtual bool holdWrites();
+  /// Sends what the peer takes at once, if what was written before the file has left.
+  /// @returns how many bytes, 0 at the end of the file, or -1 with errno: EAGAIN if there is no room at the moment, and
+  /// then the pull producer that is registered is asked again when there is
+  virtual std::ptrdiff_t sendFrom(int file, std::uint64_t offset, std::size_t most);
+  /// The file has gone, or shall go no further: what was written meanwhile follows.
+  virtual void releaseWrites();
+
+  /// @}
 
   /// One more holder; see `Ref`.
   void ref() const noexcept { count_.add(); }
