@@ -12,7 +12,7 @@ using namespace bight;
 // region: console
 class Console : public LineReceiver {
  public:
-  explicit Console(Reactor& reactor) : LineReceiver("\n"), reactor_(reactor) {}
+  explicit Console(Reactor& reactor) : reactor_(reactor) { setDelimiter("\n"); }
 
  private:
   void connectionMade() override { sendLine("Say something; \"bye\" ends it."); }

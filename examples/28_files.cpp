@@ -38,22 +38,14 @@ class Download : public Protocol {
   Promise<std::string> done_;
 };
 
-class Downloads : public ClientFactory {
- public:
-  std::shared_ptr<Protocol> buildProtocol(const Address&) override {
-    return std::make_shared<Download>(done.promise());
-  }
-  Deferred<std::string> done;
-};
-
 Deferred<void> program(Reactor& reactor) {
   const std::string directory = "/tmp/bight-example-28-" + std::to_string(reactor.seconds().count());
   const std::string path = directory + "/greeting";
   // region: files
   co_await makeDirectory(reactor, directory);
   Deferred<void> appeared;
-  auto watcher = std::make_unique<FileWatcher>(reactor, [&](const FileChange& change) {
-    if (change.path == path && !appeared.called()) appeared.callback();
+  auto watcher = std::make_unique<FileWatcher>(reactor, [&, seen = appeared.promise()](const FileChange& change) {
+    if (change.path == path && !seen.called()) seen.callback();
   });
   watcher->watch(directory);
   co_await writeFile(reactor, path, "hello from a file\n");  // all of it or nothing
@@ -66,9 +58,9 @@ Deferred<void> program(Reactor& reactor) {
   std::cout << word << '\n';
   // endregion: files
   auto port = reactor.listenTCP(0, Factory::forProtocol<FileServer>(file));
-  const auto downloads = std::make_shared<Downloads>();
-  reactor.connectTCP("127.0.0.1", port->getHost().port(), downloads);
-  const std::string text = co_await std::move(downloads->done);
+  Deferred<std::string> downloaded;
+  reactor.connectTCP("127.0.0.1", port->getHost().port(), ClientFactory::forProtocol<Download>(downloaded.promise()));
+  const std::string text = co_await std::move(downloaded);
   std::cout << text;
   co_await removeFile(reactor, path);
   co_await removeDirectory(reactor, directory);

@@ -99,7 +99,6 @@ class ChildProcess final : public ProcessTransport, private PipeOwner, private O
   std::optional<Failure> reason_;
   ProcessOptions::AtEnd atEnd_ = ProcessOptions::AtEnd::kill;
   bool byTerminal_ = false;
-  bool paused_ = false;
   bool closing_ = false;
   bool ended_ = false;
 };
