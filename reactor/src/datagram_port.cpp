@@ -1,16 +1,12 @@
 // Receiving (B11)
 // ---------------
-// Datagrams are read several at a time (recvmmsg) into the reactor's buffer: as many as fit, of maxPacketSize each. How many are asked for
-// follows the need, and if fewer come, nothing is left and nobody asks again: an exchange of single datagrams costs one system call each way.
-// After 256 KiB or 256 datagrams the others in the loop have their turn.
+// One datagram after the other, until there is none; but after 256 KiB or 256 datagrams the others in the loop have their turn. Reading
+// several with one call (recvmmsg) was measured and is not faster: docs/design/07-datagrams-and-unix.md.
 //
-// An error while reading is news about a datagram that was sent: on a connected port, that nobody listens there. Pollers tell it as readable, as
-// writable or as an error; here it does not matter. It never closes the port.
+// An error while reading is news about a datagram that was sent: on a connected port, that nobody listens there. Pollers tell it as
+// readable, as writable or as an error; here it does not matter. It never closes the port.
 #include "datagram_port.hpp"
 
-#include <sys/uio.h>
-
-#include <algorithm>
 #include <cerrno>
 #include <stdexcept>
 #include <utility>
@@ -23,45 +19,7 @@ namespace {
 
 constexpr std::size_t mostBytes = 256 * 1024;  // in one turn
 constexpr std::size_t mostDatagrams = 256;
-constexpr std::size_t mostAtOnce = 16;
 constexpr Duration restTime = std::chrono::milliseconds(100);
-
-struct Received {
-  std::size_t size;
-  socklen_t addressSize;
-  sockaddr_storage from;
-};
-
-/// Reads up to `count` datagrams into slots of `slot` bytes. As recvmmsg(2).
-int receive(int fd, char* buffer, std::size_t slot, unsigned count, Received* into) noexcept {
-#ifdef __linux__
-  mmsghdr messages[mostAtOnce];
-  iovec pieces[mostAtOnce];
-  for (unsigned i = 0; i < count; ++i) {
-    pieces[i] = {buffer + i * slot, slot};
-    messages[i].msg_hdr = {};
-    messages[i].msg_hdr.msg_name = &into[i].from;
-    messages[i].msg_hdr.msg_namelen = sizeof into[i].from;
-    messages[i].msg_hdr.msg_iov = &pieces[i];
-    messages[i].msg_hdr.msg_iovlen = 1;
-  }
-  const int got = ::recvmmsg(fd, messages, count, MSG_DONTWAIT, nullptr);
-  for (int i = 0; i < got; ++i) {
-    into[i].size = messages[i].msg_len;
-    into[i].addressSize = messages[i].msg_hdr.msg_namelen;
-  }
-  return got;
-#else
-  for (unsigned i = 0; i < count; ++i) {
-    into[i].addressSize = sizeof into[i].from;
-    const ssize_t got = ::recvfrom(fd, buffer + i * slot, slot, MSG_DONTWAIT,
-                                   reinterpret_cast<sockaddr*>(&into[i].from), &into[i].addressSize);
-    if (got < 0) return i == 0 ? -1 : static_cast<int>(i);
-    into[i].size = static_cast<std::size_t>(got);
-  }
-  return static_cast<int>(count);
-#endif
-}
 
 }  // namespace
 
@@ -169,29 +127,19 @@ int DatagramPort::openSocketOrThrow(const char* what) const {
 
 void DatagramPort::ready(unsigned) noexcept {
   const auto self = shared_from_this();  // user code below may stop us and drop the handle
-  const auto most =
-      static_cast<unsigned>(std::clamp<std::size_t>(ReactorBase::readBufferSize / maxPacketSize_, 1, mostAtOnce));
+  char* const buffer = reactor_.readBuffer().data();
   std::size_t bytes = 0;
-  std::size_t count = 0;
-  while (state_ == State::open && bytes < mostBytes && count < mostDatagrams) {
-    Received received[mostAtOnce];
-    char* buffer = reactor_.readBuffer().data();
-    const unsigned asked = std::min(expected_, most);
-    const int got = receive(socket_.get(), buffer, maxPacketSize_, asked, received);
-    if (got < 0) {
-      if (!refused(errno)) return;
-      ++count;
-      continue;
+  for (std::size_t count = 0; state_ == State::open && bytes < mostBytes && count < mostDatagrams; ++count) {
+    sockaddr_storage from;
+    socklen_t size = sizeof from;
+    const ssize_t got =
+        ::recvfrom(socket_.get(), buffer, maxPacketSize_, MSG_DONTWAIT, reinterpret_cast<sockaddr*>(&from), &size);
+    if (got >= 0) {
+      bytes += static_cast<std::size_t>(got);
+      deliver({buffer, static_cast<std::size_t>(got)}, reinterpret_cast<const sockaddr*>(&from), size);
+    } else if (!refused(errno)) {
+      return;
     }
-    for (int i = 0; i < got && state_ == State::open; ++i) {
-      deliver({buffer + static_cast<std::size_t>(i) * maxPacketSize_, received[i].size},
-              reinterpret_cast<const sockaddr*>(&received[i].from), received[i].addressSize);
-      bytes += received[i].size;
-    }
-    count += static_cast<unsigned>(got);
-    const bool all = static_cast<unsigned>(got) == asked;
-    expected_ = all ? std::min(2 * asked, most) : std::max(2U, static_cast<unsigned>(got) + 1);
-    if (!all) return;
   }
 }
 

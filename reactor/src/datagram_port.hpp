@@ -84,7 +84,6 @@ class DatagramPort : public DatagramTransport,
   State state_ = State::closed;
   bool refusalTold_ = false;  // connectionRefused() is under way already
   bool complained_ = false;
-  unsigned expected_ = 2;  // how many datagrams to ask for
   Address host_;
   std::optional<Address> peer_;
   std::optional<Failure> failure_;  // for connectionFailed()

@@ -41,6 +41,12 @@ void StringTransport::writeSequence(std::span<const std::string_view> pieces) {
   write(joined);
 }
 
+void StringTransport::sendFileDescriptor(int descriptor) {
+  if (!peer_.get<UNIXAddress>()) return Transport::sendFileDescriptor(descriptor);  // throws
+  auto copy = FileDescriptor::duplicate(descriptor);
+  if (connected_) descriptors_.push_back(std::move(copy));
+}
+
 Takeover StringTransport::giveUp() noexcept {
   Takeover given;
   given.push = std::exchange(push_, nullptr);

@@ -3,6 +3,7 @@
 #include <bight/connection_errors.hpp>
 #include <boost/test/unit_test.hpp>
 #include <functional>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -291,6 +292,100 @@ BOOST_AUTO_TEST_CASE(a_memory_reactor_has_a_clock) {
   BOOST_TEST(called == 0);
   reactor.advance(1ms);
   BOOST_TEST(called == 1);
+}
+
+// B51 to B55 without sockets: what is written is kept, and the test plays the network.
+BOOST_AUTO_TEST_CASE(a_memory_reactor_has_ports_of_datagrams) {
+  struct Ponger : DatagramProtocol {
+    void startProtocol() override { transport().joinGroup("239.1.2.3", "eth0"); }
+    void stopProtocol() override { stopped = true; }
+    void datagramReceived(std::string_view data, const Address& from) override {
+      transport().write("re: " + std::string(data), from);
+    }
+    void connectionRefused() override { ++refused; }
+    bool stopped = false;
+    int refused = 0;
+  };
+  MemoryReactor reactor;
+  const auto protocol = std::make_shared<Ponger>();
+  const auto port = reactor.listenUDP(4000, protocol, {.interface = "10.0.0.1", .maxPacketSize = 3});
+  BOOST_CHECK_THROW(reactor.listenUDP(4000, std::make_shared<Ponger>(), {.interface = "10.0.0.1"}), CannotListenError);
+  auto& memory = *reactor.udpPorts().at(0);
+  BOOST_TEST((&protocol->transport() == &memory));
+  BOOST_TEST(port->getHost().toString() == "10.0.0.1:4000");
+  BOOST_TEST((memory.groups() == std::set<std::pair<std::string, std::string>>{{"239.1.2.3", "eth0"}}));
+  const Address peer = *Address::parse("10.0.0.7", 99);
+  memory.deliver("ping", peer);
+  BOOST_TEST(memory.sent().at(0).data == "re: pin");
+  BOOST_TEST((memory.sent().at(0).to == peer));
+  memory.answer(std::make_error_code(std::errc::operation_would_block));
+  BOOST_TEST((port->write("x", peer) == std::errc::operation_would_block));
+  memory.answer({});
+  BOOST_CHECK_THROW(port->write("x", "example.org", 99), InvalidAddressError);
+  BOOST_CHECK_THROW(memory.refuse(), std::logic_error);
+  port->connect("10.0.0.7", 99);
+  memory.clear();
+  port->write("y");
+  BOOST_TEST(!memory.sent().at(0).to);
+  memory.refuse();
+  BOOST_TEST(protocol->refused == 1);
+  bool fired = false;
+  port->stopListening().addCallback([&] { fired = true; });
+  BOOST_TEST(!protocol->stopped);
+  reactor.advance(0s);
+  BOOST_TEST(protocol->stopped);
+  BOOST_TEST(fired);
+  BOOST_TEST((port->write("z") == std::errc::not_connected));
+  const auto letters = std::make_shared<Ponger>();
+  reactor.connectUNIXDatagram("/run/log", letters, {.bindAddress = "/run/me"});
+  BOOST_TEST((reactor.unixDatagramPorts().at(0)->getPeer() == Address(UNIXAddress{"/run/log"})));
+}
+
+// B56, B59 without sockets.
+BOOST_AUTO_TEST_CASE(a_memory_reactor_has_unix_sockets_and_adopts) {
+  MemoryReactor reactor;
+  const auto server = Factory::forProtocol<Echo>();
+  const auto port = reactor.listenUNIX("/run/echo", server, {.mode = 0600});
+  BOOST_CHECK_THROW(reactor.listenUNIX("/run/echo", server), CannotListenError);
+  BOOST_CHECK_THROW(reactor.listenUNIX("", server), std::invalid_argument);
+  BOOST_TEST(reactor.unixServers().at(0)->mode() == 0600U);
+  BOOST_TEST(port->getHost().toString() == "unix:/run/echo");
+  const auto client = std::make_shared<AccumulatingProtocol>();
+  const auto pump = reactor.connectTo(std::string("/run/echo"), client);
+  client->transport().write("hello");
+  pump->flush();
+  BOOST_TEST(client->data() == "hello");
+  port->stopListening();
+  BOOST_CHECK_THROW(reactor.connectTo(std::string("/run/echo"), client), std::invalid_argument);
+
+  const auto clients = ClientFactory::forProtocol<AccumulatingProtocol>();
+  const auto connector = reactor.connectUNIX("/run/other", clients);
+  BOOST_TEST(connector->getDestination().toString() == "unix:/run/other");
+  BOOST_TEST(reactor.unixClients().at(0)->succeed() != nullptr);
+
+  reactor.adoptStreamPort(3, AddressFamily::ipv4, server);
+  BOOST_TEST(reactor.adopted().at(0).fd == 3);
+  BOOST_TEST(reactor.adopted().at(0).port->listening());
+  const auto adopted = reactor.adoptStreamConnection(4, AddressFamily::local, server);
+  adopted->dataReceived("x");
+  BOOST_TEST(dynamic_cast<StringTransport&>(adopted->transport()).value() == "x");
+  BOOST_TEST((reactor.adopted().at(1).protocol == adopted));
+  struct Deaf : DatagramProtocol {};
+  reactor.adoptDatagramPort(5, AddressFamily::any, std::make_shared<Deaf>());
+  BOOST_TEST(reactor.adopted().at(2).datagrams->listening());
+}
+
+// B57 without sockets.
+BOOST_AUTO_TEST_CASE(a_string_transport_keeps_descriptors) {
+  const auto local = makeRef<StringTransport>(UNIXAddress{}, UNIXAddress{"/run/s"});
+  local->sendFileDescriptor(0);
+  BOOST_TEST(local->descriptors().size() == 1U);
+  BOOST_TEST(local->descriptors()[0].get() > 0);
+  BOOST_CHECK_THROW(local->sendFileDescriptor(-1), std::system_error);
+  BOOST_TEST(!local->getPeerCredentials());
+  local->setPeerCredentials({.pid = 7, .uid = 1000, .gid = 100});
+  BOOST_TEST(local->getPeerCredentials()->uid == 1000U);
+  BOOST_CHECK_THROW(makeRef<StringTransport>()->sendFileDescriptor(0), std::logic_error);
 }
 
 BOOST_AUTO_TEST_CASE(feedings_cut_everywhere) {

@@ -8,7 +8,8 @@
 /// | a connection, seen from one protocol | `testing::StringTransport` |
 /// | a connection of two protocols | `testing::IOPump` |
 /// | a protocol whose events are of interest | `testing::AccumulatingProtocol` |
-/// | `ReactorTCP` (and time, and names) | `testing::MemoryReactor` |
+/// | `ReactorTCP`, `ReactorUDP`, `ReactorUNIX`, `ReactorSocket` (and time, and names) | `testing::MemoryReactor` |
+/// | a port of datagrams | `testing::MemoryDatagramPort`, from `MemoryReactor::listenUDP` |
 /// | the resolver of a reactor | `testing::MemoryNameResolver` |
 /// | a child process | `testing::MemoryProcess`, from `MemoryReactor::spawnProcess` |
 /// | the log | `testing::LogCapture` |
@@ -20,6 +21,7 @@
 #include <bight/testing/feeding.hpp>
 #include <bight/testing/io_pump.hpp>
 #include <bight/testing/log_capture.hpp>
+#include <bight/testing/memory_datagram_port.hpp>
 #include <bight/testing/memory_process.hpp>
 #include <bight/testing/memory_reactor.hpp>
 #include <bight/testing/memory_resolver.hpp>

@@ -16,7 +16,7 @@ namespace bight {
 struct UDPOptions {
   /// The local address: "" is every IPv4 address, "::" every IPv6 one; or one address of this machine. Not a name.
   std::string interface = {};
-  /// What is longer is cut to this many bytes; 65535 takes everything. The smaller it is, the more datagrams are read at once.
+  /// What is longer is cut to this many bytes; 65535 takes everything.
   std::size_t maxPacketSize = 8192;
   /// Several ports, also of several processes, may have the same number: each gets a share of what comes to this machine, and all of them
   /// get what comes to a group or as broadcast. (Twisted: listenMultiple)

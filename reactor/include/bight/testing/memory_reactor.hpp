@@ -6,9 +6,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include <bight/adopt.hpp>
 #include <bight/deferred.hpp>
 #include <bight/export.hpp>
 #include <bight/failure.hpp>
@@ -16,9 +18,12 @@
 #include <bight/tcp.hpp>
 #include <bight/testing/clock.hpp>
 #include <bight/testing/io_pump.hpp>
+#include <bight/testing/memory_datagram_port.hpp>
 #include <bight/testing/memory_process.hpp>
 #include <bight/testing/memory_resolver.hpp>
 #include <bight/time.hpp>
+#include <bight/udp.hpp>
+#include <bight/unix.hpp>
 
 namespace bight::testing {
 
@@ -26,6 +31,8 @@ namespace bight::testing {
 class BIGHT_API MemoryPort final : public Port {
  public:
   MemoryPort(std::uint16_t port, std::shared_ptr<Factory> factory, ListenOptions options);
+  /// One that is not of TCP: a UNIX socket, an adopted one.
+  MemoryPort(Address host, std::shared_ptr<Factory> factory, ListenOptions options, unsigned mode);
   ~MemoryPort() override;
 
   Address getHost() const override;
@@ -36,11 +43,15 @@ class BIGHT_API MemoryPort final : public Port {
   std::uint16_t port() const noexcept { return port_; }
   Factory& factory() const noexcept { return *factory_; }
   const ListenOptions& options() const noexcept { return options_; }
+  /// The permissions of a UNIX socket's file.
+  unsigned mode() const noexcept { return mode_; }
 
  private:
   const std::uint16_t port_;
+  const std::optional<Address> host_;  // unless it is of TCP
   const std::shared_ptr<Factory> factory_;
   const ListenOptions options_;
+  const unsigned mode_ = 0;
   bool listening_ = false;
 };
 
@@ -48,6 +59,8 @@ class BIGHT_API MemoryPort final : public Port {
 class BIGHT_API MemoryConnector final : public Connector {
  public:
   MemoryConnector(std::string host, std::uint16_t port, std::shared_ptr<ClientFactory> factory, ConnectOptions options);
+  /// To a UNIX socket: `host()` is its address, and `port()` is 0.
+  MemoryConnector(UNIXAddress address, std::shared_ptr<ClientFactory> factory, ConnectOptions options);
   ~MemoryConnector() override;
 
   State state() const noexcept override { return state_; }
@@ -70,13 +83,14 @@ class BIGHT_API MemoryConnector final : public Connector {
  private:
   const std::string host_;
   const std::uint16_t port_;
+  const bool local_ = false;  // a UNIX socket
   const std::shared_ptr<ClientFactory> factory_;
   const ConnectOptions options_;
   State state_ = State::disconnected;
   bool factoryStarted_ = false;
 };
 
-/// A fake `ReactorTCP` with a `Clock`, with names that the test adds, and with processes that it plays. (Twisted: MemoryReactorClock)
+/// A fake of what opens sockets, with a `Clock`, with names that the test adds, and with processes that it plays. (Twisted: MemoryReactorClock)
 ///
 /// ```cpp
 /// testing::MemoryReactor reactor;
@@ -86,6 +100,9 @@ class BIGHT_API MemoryConnector final : public Connector {
 /// pump->flush();
 /// ```
 class BIGHT_API MemoryReactor final : public ReactorTCP,
+                                      public ReactorUDP,
+                                      public ReactorUNIX,
+                                      public ReactorSocket,
                                       public ReactorTime,
                                       public ReactorNames,
                                       public ReactorProcess {
@@ -100,6 +117,25 @@ class BIGHT_API MemoryReactor final : public ReactorTCP,
   /// Connects `client` with a protocol of whoever listens on `port`. Null if the factory refuses.
   /// @throws std::invalid_argument if nobody listens there
   std::unique_ptr<IOPump> connectTo(std::uint16_t port, std::shared_ptr<Protocol> client);
+  /// The same, with whoever listens on this UNIX socket.
+  std::unique_ptr<IOPump> connectTo(const std::string& address, std::shared_ptr<Protocol> client);
+
+  /// The same of UNIX sockets.
+  const std::vector<std::shared_ptr<MemoryPort>>& unixServers() const noexcept { return unixServers_; }
+  const std::vector<std::shared_ptr<MemoryConnector>>& unixClients() const noexcept { return unixClients_; }
+  /// Every port of datagrams there ever was, in order: of UDP, and of UNIX sockets.
+  const std::vector<std::shared_ptr<MemoryDatagramPort>>& udpPorts() const noexcept { return udpPorts_; }
+  const std::vector<std::shared_ptr<MemoryDatagramPort>>& unixDatagramPorts() const noexcept { return letterboxes_; }
+  /// Every descriptor that was adopted, in order, and what became of it: one of the last three. The descriptors are not looked at.
+  struct Adopted {
+    int fd;
+    AddressFamily family;
+    std::shared_ptr<MemoryPort> port;
+    std::shared_ptr<Protocol>
+        protocol;  ///< of an adopted connection, on a `StringTransport`; null if the factory refused
+    std::shared_ptr<MemoryDatagramPort> datagrams;
+  };
+  const std::vector<Adopted>& adopted() const noexcept { return adopted_; }
 
   /// Every child that was started, in order.
   const std::vector<Ref<MemoryProcess>>& processes() const noexcept { return processes_; }
@@ -133,6 +169,21 @@ class BIGHT_API MemoryReactor final : public ReactorTCP,
   std::shared_ptr<Connector> doConnectTCP(const std::string& host, std::uint16_t port,
                                           std::shared_ptr<ClientFactory> factory,
                                           const ConnectOptions& options) override;
+  std::shared_ptr<DatagramTransport> doListenUDP(std::uint16_t port, std::shared_ptr<DatagramProtocol> protocol,
+                                                 const UDPOptions& options) override;
+  std::shared_ptr<Port> doListenUNIX(const std::string& address, std::shared_ptr<Factory> factory,
+                                     const UNIXListenOptions& options) override;
+  std::shared_ptr<Connector> doConnectUNIX(const std::string& address, std::shared_ptr<ClientFactory> factory,
+                                           const UNIXConnectOptions& options) override;
+  std::shared_ptr<DatagramTransport> doListenUNIXDatagram(const std::string& address, const std::string& peer,
+                                                          std::shared_ptr<DatagramProtocol> protocol,
+                                                          const UNIXDatagramOptions& options) override;
+  std::shared_ptr<Port> doAdoptStreamPort(int fd, AddressFamily family, std::shared_ptr<Factory> factory) override;
+  std::shared_ptr<Protocol> doAdoptStreamConnection(int fd, AddressFamily family,
+                                                    std::shared_ptr<Factory> factory) override;
+  std::shared_ptr<DatagramTransport> doAdoptDatagramPort(int fd, AddressFamily family,
+                                                         std::shared_ptr<DatagramProtocol> protocol,
+                                                         std::size_t maxPacketSize) override;
   Ref<ProcessTransport> doSpawnProcess(std::shared_ptr<ProcessProtocol> protocol, const std::string& executable,
                                        std::vector<std::string> args, const ProcessOptions& options) override;
   Ref<Transport> doConnectDescriptors(std::shared_ptr<Protocol> protocol, int readFd, int writeFd) override;
@@ -145,6 +196,11 @@ class BIGHT_API MemoryReactor final : public ReactorTCP,
   std::shared_ptr<NameResolver> resolver_;
   std::vector<std::shared_ptr<MemoryPort>> servers_;
   std::vector<std::shared_ptr<MemoryConnector>> clients_;
+  std::vector<std::shared_ptr<MemoryPort>> unixServers_;
+  std::vector<std::shared_ptr<MemoryConnector>> unixClients_;
+  std::vector<std::shared_ptr<MemoryDatagramPort>> udpPorts_;
+  std::vector<std::shared_ptr<MemoryDatagramPort>> letterboxes_;
+  std::vector<Adopted> adopted_;
   std::uint16_t nextPort_ = 49152;
 };
 

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,7 @@
 #include <bight/deferred.hpp>
 #include <bight/export.hpp>
 #include <bight/failure.hpp>
+#include <bight/file_descriptor.hpp>
 #include <bight/protocol.hpp>
 #include <bight/transport.hpp>
 
@@ -44,6 +46,8 @@ class BIGHT_API StringTransport : public Transport {
   std::string value() const { return value_ + held_; }
   /// Forgets what was written and sent; what is buffered stays.
   void clear() { value_.clear(); }
+  /// The descriptors that were sent, in order.
+  std::vector<FileDescriptor>& descriptors() noexcept { return descriptors_; }
   /// `abortConnection()` was called.
   bool aborting() const noexcept { return aborting_; }
   /// `loseWriteConnection()` was called.
@@ -59,6 +63,8 @@ class BIGHT_API StringTransport : public Transport {
   /// @name Playing the network
   /// @{
 
+  /// What `getPeerCredentials()` shall answer; at first nothing.
+  void setPeerCredentials(PeerCredentials credentials) { credentials_ = credentials; }
   /// From now on the peer reads nothing: what is written is buffered.
   void block() noexcept { blocked_ = true; }
   /// The peer reads again: what is buffered is sent, producers and those who wait for `drained()` are told.
@@ -96,6 +102,9 @@ class BIGHT_API StringTransport : public Transport {
   bool getTcpNoDelay() const override { return noDelay_; }
   void setTcpKeepAlive(bool enabled) override { keepAlive_ = enabled; }
   bool getTcpKeepAlive() const override { return keepAlive_; }
+  /// On a transport whose peer is a `UNIXAddress`; kept as a duplicate, see `descriptors()`.
+  void sendFileDescriptor(int descriptor) override;
+  std::optional<PeerCredentials> getPeerCredentials() const override { return credentials_; }
 
  protected:
   ~StringTransport() override;
@@ -113,6 +122,8 @@ class BIGHT_API StringTransport : public Transport {
   std::shared_ptr<PushProducer> push_;
   std::shared_ptr<PullProducer> pull_;
   std::vector<Promise<void>> waiters_;
+  std::vector<FileDescriptor> descriptors_;
+  std::optional<PeerCredentials> credentials_;
   Address peer_;
   Address host_;
   std::size_t high_ = 64 * 1024;
