@@ -190,12 +190,15 @@ void logUnhandledFailures() {
       const LogLevel level = unhandled.failure.check<CancelledError>() ? LogLevel::debug : LogLevel::critical;
       const Logger log("bight.deferred");
       if (!log.enabled(level)) return;
-      const auto place = [](const std::source_location& where) {
-        return std::string(where.file_name()) + ":" + std::to_string(where.line());
+      const auto add = [](std::string& text, const char* what, const std::source_location& where) {
+        if (!*where.file_name()) return;  // nobody's line: an abandoned one was not fired
+        text.append(what).append(where.file_name()).append(":").append(std::to_string(where.line()));
       };
-      log.failure(std::string(unhandled.context) + " (created at " + place(unhandled.created) + ", fired at " +
-                      place(unhandled.fired) + ")",
-                  unhandled.failure, level);
+      std::string places;
+      add(places, "created at ", unhandled.created);
+      add(places, places.empty() ? "fired at " : ", fired at ", unhandled.fired);
+      log.failure(std::string(unhandled.context) + (places.empty() ? "" : " (" + places + ")"), unhandled.failure,
+                  level);
     });
     if (before) setUnhandledFailureHook(std::move(before));
   });

@@ -2,7 +2,7 @@
 
 A file says at its top, in lines of `// error: TEXT` or `// warning: TEXT`, what its one message must contain (`A | B`: either, for compilers
 that say it differently), and in lines of `// shown: TEXT` what else the compiler must print: the comment in the line of a deleted function; a second message is allowed only where
-`// second: TEXT` says so. It makes the mistakes `#if MISTAKE == 1`, `2`, … one at a time; without any of them it must compile, without a warning."""
+`// second: TEXT` says so. `// package: reactor` compiles it as a part of that package. It makes the mistakes `#if MISTAKE == 1`, `2`, … one at a time; without any of them it must compile, without a warning."""
 
 import concurrent.futures
 import os
@@ -13,6 +13,7 @@ from compile import Package
 from tap import Tap
 
 EXPECTED = re.compile(r'^// (error|warning|second|shown): (.+)$', re.MULTILINE)
+PACKAGE = re.compile(r'^// package: (\w+)$', re.MULTILINE)
 MESSAGE = re.compile(r'^.*?\b(?:fatal )?(error|warning): .*$', re.MULTILINE)
 LONGEST = 30  # lines of output that people still read
 
@@ -57,7 +58,7 @@ def wrong(kind, words, second, shown, compiled, said):
 def main():
     source, build = sys.argv[1:]
     directory = os.path.join(source, 'tests', 'does_not_compile')
-    flags = Package(build, 'deferred')
+    packages = {name: Package(build, name) for name in ('deferred', 'reactor')}
     tap = Tap()
     jobs = []
     for name in sorted(os.listdir(directory)):
@@ -69,7 +70,8 @@ def main():
 
     def compile(job):
         _, text, mistake = job
-        return job, flags.compile(text, ['-Wall', '-Wextra', '-Wno-unused-parameter', '-Wno-unused-variable', f'-DMISTAKE={mistake}'])
+        package = PACKAGE.search(text)
+        return job, packages[package[1] if package else 'deferred'].compile(text, ['-Wall', '-Wextra', '-Wno-unused-parameter', '-Wno-unused-variable', f'-DMISTAKE={mistake}'])
 
     with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
         for (name, text, mistake), (compiled, said) in pool.map(compile, jobs):

@@ -111,7 +111,7 @@ Deferred<Fired> listOf(std::vector<Deferred<T>> members, DeferredListOptions opt
 /// Cancelling it cancels every member that has not fired; the list then has their CancelledErrors. Twisted:
 /// `DeferredList`.
 template <class T>
-Deferred<std::vector<Result<T>>> deferredList(std::vector<Deferred<T>> members, DeferredListOptions options = {},
+Deferred<std::vector<Result<T>>> deferredList(std::vector<Deferred<T>>&& members, DeferredListOptions options = {},
                                               std::source_location at = std::source_location::current()) {
   if (members.empty()) {
     Deferred<std::vector<Result<T>>> none(at);
@@ -126,7 +126,7 @@ Deferred<std::vector<Result<T>>> deferredList(std::vector<Deferred<T>> members, 
 /// instead.
 template <class T>
 Deferred<std::variant<FirstValue<T>, std::vector<Result<T>>>> deferredList(
-    FireOnOneCallback, std::vector<Deferred<T>> members, DeferredListOptions options = {},
+    FireOnOneCallback, std::vector<Deferred<T>>&& members, DeferredListOptions options = {},
     std::source_location at = std::source_location::current()) {
   using Fired = std::variant<FirstValue<T>, std::vector<Result<T>>>;
   if (members.empty()) {
@@ -137,5 +137,10 @@ Deferred<std::variant<FirstValue<T>, std::vector<Result<T>>>> deferredList(
   }
   return detail::listOf<T, Fired>(std::move(members), options, at);
 }
+
+template <class T>
+void deferredList(std::vector<Deferred<T>>&, DeferredListOptions = {}) = delete;  // consumes them: write std::move(…)
+template <class T>
+void deferredList(FireOnOneCallback, std::vector<Deferred<T>>&) = delete;  // consumes them: write std::move(deferreds)
 
 }  // namespace bight

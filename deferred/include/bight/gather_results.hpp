@@ -138,8 +138,9 @@ class TupleGathering : public Members {
 /// Cancelling the result cancels every member. Failures are reported as unhandled by the member they came from, unless
 /// `consumeErrors` says that the FirstError is report enough (A60). Twisted: `gatherResults`.
 template <class T>
-auto gatherResults(std::vector<Deferred<T>> members, bool consumeErrors = false,
+auto gatherResults(std::vector<Deferred<T>>&& deferreds, bool consumeErrors = false,
                    std::source_location at = std::source_location::current()) {
+  std::vector<Deferred<T>> members = std::move(deferreds);  // what runs below may destroy the caller's
   using Gathering = detail::Gathering<T>;
   using Values = typename Gathering::Values;
   if (members.empty()) {
@@ -156,6 +157,9 @@ auto gatherResults(std::vector<Deferred<T>> members, bool consumeErrors = false,
   addMembers(result, *state, members, at);
   return result;
 }
+
+template <class T>
+void gatherResults(std::vector<Deferred<T>>&, bool = false) = delete;  // consumes them: write std::move(deferreds)
 
 /// The same for Deferreds of different types: a tuple of their results; a `Deferred<void>` gives a std::monostate in
 /// its place. Failures of the others after the first are dropped (A65).

@@ -81,7 +81,8 @@ class Racing : public Members {
 /// what comes of that is ignored. If all fail: FailureGroup. Cancelling it cancels all. An empty input fails with
 /// std::invalid_argument, where Twisted's would never fire (A68). Twisted: `race`.
 template <class T>
-auto race(std::vector<Deferred<T>> members, std::source_location at = std::source_location::current()) {
+auto race(std::vector<Deferred<T>>&& deferreds, std::source_location at = std::source_location::current()) {
+  std::vector<Deferred<T>> members = std::move(deferreds);  // what runs below may destroy the caller's
   using Racing = detail::Racing<T>;
   Deferred<typename Racing::Won> result(at);
   if (members.empty()) {
@@ -92,5 +93,7 @@ auto race(std::vector<Deferred<T>> members, std::source_location at = std::sourc
   addMembers(result, *state, members, at);
   return result;
 }
+template <class T>
+void race(std::vector<Deferred<T>>&) = delete;  // consumes them: write std::move(deferreds)
 
 }  // namespace bight

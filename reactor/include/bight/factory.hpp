@@ -86,18 +86,39 @@ class ProtocolFactory final : public Base {
   std::tuple<Args...> args_;
 };
 
+template <class Base, class P, class... Args>
+std::shared_ptr<Base> makeProtocolFactory(Args&&... args) {
+  constexpr bool isProtocol = std::is_base_of_v<Protocol, P>;
+  static_assert(isProtocol, "bight: forProtocol<P> wants a P that derives, publicly, from bight::Protocol");
+  constexpr bool isWhole = !std::is_abstract_v<P>;
+  static_assert(!isProtocol || isWhole,
+                "bight: this protocol does not override all that its base leaves open (lineReceived, …): "
+                "is a name misspelt? write `override` to be told");
+  constexpr bool canBeKept = (std::is_constructible_v<std::unwrap_ref_decay_t<Args>, Args> && ...);
+  static_assert(
+      canBeKept,
+      "bight: forProtocol keeps copies of its arguments, and one of them cannot be copied: wrap in std::ref what "
+      "shall be passed by reference");
+  constexpr bool canBeMade = std::is_constructible_v<P, const std::unwrap_ref_decay_t<Args>&...>;
+  static_assert(!isProtocol || !isWhole || !canBeKept || canBeMade,
+                "bight: this protocol has no public constructor that takes these arguments, each as const&");
+  if constexpr (isProtocol && isWhole && canBeKept && canBeMade) {
+    return std::make_shared<ProtocolFactory<Base, P, std::unwrap_ref_decay_t<Args>...>>(std::forward<Args>(args)...);
+  } else {
+    return nullptr;
+  }
+}
+
 }  // namespace detail
 
 template <class P, class... Args>
 std::shared_ptr<Factory> Factory::forProtocol(Args&&... args) {
-  return std::make_shared<detail::ProtocolFactory<Factory, P, std::unwrap_ref_decay_t<Args>...>>(
-      std::forward<Args>(args)...);
+  return detail::makeProtocolFactory<Factory, P>(std::forward<Args>(args)...);
 }
 
 template <class P, class... Args>
 std::shared_ptr<ClientFactory> ClientFactory::forProtocol(Args&&... args) {
-  return std::make_shared<detail::ProtocolFactory<ClientFactory, P, std::unwrap_ref_decay_t<Args>...>>(
-      std::forward<Args>(args)...);
+  return detail::makeProtocolFactory<ClientFactory, P>(std::forward<Args>(args)...);
 }
 
 }  // namespace bight
