@@ -56,6 +56,7 @@ function broken(seconds) {
 function setState(state, word) {
   clearInterval(countdown);
   byId("offline").hidden = state !== "offline";
+  byId("people").classList.toggle("stale", state !== "online");  // who was here when it was last heard
   if (byId("state").dataset.state === state) return;
   byId("state").dataset.state = state;
   byId("state-text").textContent = word;
@@ -96,6 +97,8 @@ let user = sessionStorage.getItem("name") ?? "";
 function askName() {
   byId("name").value = user || (localStorage.getItem("name") ?? "");
   byId("name-trouble").textContent = "";
+  byId("name-send").textContent = user ? "Change name" : "Join the chat";
+  byId("name-cancel").hidden = !user;
   byId("name-dialog").showModal();
   byId("name").select();
 }
@@ -114,6 +117,7 @@ byId("name-form").addEventListener("submit", (event) => {
 });
 byId("name-dialog").addEventListener("cancel", (event) => user || event.preventDefault());
 byId("name-dialog").addEventListener("close", () => user ? text.focus() : askName());
+byId("name-cancel").addEventListener("click", () => byId("name-dialog").close());
 byId("name-button").addEventListener("click", askName);
 
 function join() {

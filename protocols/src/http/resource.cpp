@@ -5,6 +5,12 @@
 
 namespace bight::http {
 
+Deferred<Response> Answer::response() && {
+  if (auto* response = std::get_if<Response>(&what_)) return succeed(std::move(*response));
+  if (auto* deferred = std::get_if<Deferred<Response>>(&what_)) return std::move(*deferred);
+  return fail<Response>(std::logic_error("bight::http: this answer is a stream: a connection shows what it writes"));
+}
+
 Resource::~Resource() = default;
 
 void Resource::putChild(std::string name, std::shared_ptr<Resource> child) {

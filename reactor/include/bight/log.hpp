@@ -59,8 +59,7 @@ BIGHT_API LogObserverId addLogObserver(LogObserver observer);
 BIGHT_API void removeLogObserver(LogObserverId observer) noexcept;
 
 /// The least level that is passed on, for the namespace `prefix` and all below it ("chat" also covers "chat.rooms");
-/// the longest prefix wins.
-/// "" is for all. At the beginning: `info` for all.
+/// the longest prefix wins. "" is for all. At the beginning: `info` for all.
 BIGHT_API void setLogLevel(std::string_view prefix, LogLevel least);
 
 /// Forgets every `setLogLevel`.

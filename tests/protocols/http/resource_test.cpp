@@ -138,4 +138,24 @@ BOOST_AUTO_TEST_CASE(responses_have_short_forms) {
   BOOST_TEST(Response::text("x", 201).with("X-A", "b").headers.get("x-a").value() == "b");
 }
 
+BOOST_AUTO_TEST_CASE(a_resource_can_be_asked_without_a_connection) {
+  // region: testing
+  auto greet = on("POST", [](Request& request) { return Response::text("Hello, " + std::string(request.body())); });
+  auto request = Request::make("POST", "/greet", {{"Content-Type", "text/plain"}}, "Ann");
+  std::string body;
+  greet->render(*request).response().addCallback([&](const Response& response) { body = response.body; });
+  BOOST_TEST(body == "Hello, Ann");
+  // endregion: testing
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_that_comes_later_is_there_later) {
+  Deferred<Response> later;
+  const auto promise = later.promise();
+  int status = 0;
+  Answer(std::move(later)).response().addCallback([&](const Response& response) { status = response.status; });
+  BOOST_TEST(status == 0);
+  promise.callback(Response::empty());
+  BOOST_TEST(status == 204);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

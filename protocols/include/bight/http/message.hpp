@@ -38,7 +38,7 @@ class BIGHT_API Request {
   /// for a body.
   ///
   ///     auto request = http::Request::make("GET", "/wait?since=3");
-  ///     http::Answer answer = waitResource.render(*request);
+  ///     waitResource.render(*request).response().addCallback([](const http::Response& r) { … });
   ///
   /// Throws StatusError if a server would refuse that request.
   static std::unique_ptr<Request> make(std::string_view method, std::string_view target, const Headers& headers = {},

@@ -32,6 +32,10 @@ class BIGHT_API Answer {
   Answer(Deferred<Response>&& deferred) : what_(std::move(deferred)) {}  // NOLINT(google-explicit-constructor)
   Answer(ResponseStream stream) : what_(std::move(stream)) {}            // NOLINT(google-explicit-constructor)
 
+  /// The response, now or when it is there: what a test of a resource looks at. Fails with std::logic_error if the
+  /// answer is a stream, whose bytes only a connection can show.
+  Deferred<Response> response() &&;
+
  private:
   friend class detail::Connection;
 

@@ -24,10 +24,10 @@ struct SiteOptions {
   Duration headTimeout = std::chrono::seconds(30);    ///< for a whole head, from its first byte; then 408
   Duration bodyTimeout = std::chrono::seconds(30);    ///< for the next piece of a content; then 408
   Duration requestTimeout = std::chrono::minutes(5);  ///< for a whole request, from its first byte; then 408
-  Duration idleTimeout =
-      std::chrono::seconds(75);  ///< between two requests, and before the first; then the connection is closed
-  Duration sendTimeout =
-      std::chrono::seconds(60);  ///< for a client to read anything of an answer that waits for it; then it is aborted
+  /// Between two requests, and before the first; then the connection is closed.
+  Duration idleTimeout = std::chrono::seconds(75);
+  /// For a client to read anything of an answer that waits for it; then it is aborted.
+  Duration sendTimeout = std::chrono::seconds(60);
   std::size_t streamBuffer = 1024 * 1024;  ///< bytes that may wait in a ResponseStream for a client that does not read
 };
 
