@@ -31,6 +31,7 @@ DatagramPort::~DatagramPort() = default;
 // ---- opening and closing ----
 
 void DatagramPort::startListening() {
+  if (reactorEnded_) throw std::logic_error("startListening: the reactor has ended");
   reactor_.checkThread("Port::startListening");
   if (state_ != State::closed)
     throw std::logic_error("startListening: the port is listening already, or not yet closed");
@@ -80,6 +81,7 @@ Deferred<void> DatagramPort::stopListening() {
 }
 
 void DatagramPort::disconnect(const Failure&) noexcept {
+  reactorEnded_ = true;
   if (state_ == State::open) closeSocket();
   finish();
 }
@@ -118,8 +120,8 @@ void DatagramPort::failSoon(const Failure& reason) {
 }
 
 int DatagramPort::openSocketOrThrow(const char* what) const {
-  reactor_.checkThread(what);
   if (!socket_) throw std::logic_error(std::string(what) + ": the port does not listen");
+  reactor_.checkThread(what);
   return socket_.get();
 }
 
@@ -193,8 +195,8 @@ void DatagramPort::rest() noexcept {
 // ---- sending ----
 
 std::error_code DatagramPort::write(std::string_view data, const Address& to) {
+  if (state_ != State::open) return std::make_error_code(std::errc::not_connected);  // the reactor may be gone
   reactor_.checkThread("DatagramTransport::write");
-  if (state_ != State::open) return std::make_error_code(std::errc::not_connected);
   const SocketAddress address = encode(to);
   if (!peer_) return send(data, &address);
   if (address.address(AddressType::udp) != *peer_)
@@ -204,8 +206,8 @@ std::error_code DatagramPort::write(std::string_view data, const Address& to) {
 }
 
 std::error_code DatagramPort::write(std::string_view data) {
+  if (state_ != State::open) return std::make_error_code(std::errc::not_connected);  // the reactor may be gone
   reactor_.checkThread("DatagramTransport::write");
-  if (state_ != State::open) return std::make_error_code(std::errc::not_connected);
   if (!peer_) throw std::logic_error("write: the port is not connected; say where to, or connect() it");
   return send(data, nullptr);
 }

@@ -84,6 +84,7 @@ class DatagramPort : public DatagramTransport,
   State state_ = State::closed;
   bool refusalTold_ = false;  // connectionRefused() is under way already
   bool complained_ = false;
+  bool reactorEnded_ = false;
   Address host_;
   std::optional<Address> peer_;
   std::optional<Failure> failure_;  // for connectionFailed()

@@ -145,6 +145,7 @@ BOOST_DATA_TEST_CASE(the_reactor_keeps_ports_and_ends_them, reactors(), backend)
   reactor.reset();  // one is open, the other about to be told
   BOOST_TEST(done);
   BOOST_TEST(cancelled);
+  BOOST_TEST((kept->transport().write("x", "127.0.0.1", 7) == std::errc::not_connected));
   BOOST_TEST(kept->events == (std::vector<std::string>{"start", "stop"}), boost::test_tools::per_element());
   kept.reset();
   BOOST_TEST(weak.expired());
