@@ -2,9 +2,14 @@
 
 #include <stdexcept>
 
+#include <bight/detail/waiting_line.hpp>
 #include <bight/semaphore.hpp>
 
 namespace bight {
+
+DeferredLock::~DeferredLock() {
+  detail::abandonAll(waiting_);
+}
 
 Deferred<DeferredLock*> DeferredLock::acquire(std::source_location at) {
   if (!locked_) {
@@ -30,6 +35,10 @@ void DeferredLock::release() {
 
 DeferredSemaphore::DeferredSemaphore(std::size_t tokens) : free_(tokens), limit_(tokens) {
   if (tokens == 0) throw std::invalid_argument("bight: a DeferredSemaphore needs at least one token");
+}
+
+DeferredSemaphore::~DeferredSemaphore() {
+  detail::abandonAll(waiting_);
 }
 
 Deferred<DeferredSemaphore*> DeferredSemaphore::acquire(std::source_location at) {

@@ -12,6 +12,26 @@
 
 using namespace bight;
 
+namespace bight::tests::lock {
+
+/// Two wait; the first, when it is told that they wait in vain, cancels the second. @return what each was told
+template <class Owner, class Ask>
+std::string cancelledByOneAnother(std::unique_ptr<Owner> owner, Ask ask) {
+  std::string told;
+  auto first = ask(*owner);
+  auto second = ask(*owner);
+  second.addBoth([&](auto result) { told += result.failure().template check<CancelledError>() ? " cancelled" : " ?"; });
+  first.addBoth([&](auto result) {
+    told += result.failure().template check<AbandonedError>() ? "abandoned" : "?";
+    second.cancel();
+  });
+  owner.reset();
+  return told;
+}
+
+}  // namespace bight::tests::lock
+using namespace bight::tests::lock;
+
 BOOST_FIXTURE_TEST_SUITE(DeferredLockSuite, UnhandledCounter)
 
 // A72
@@ -95,6 +115,12 @@ BOOST_AUTO_TEST_CASE(who_waits_when_it_dies_is_told) {
   BOOST_TEST(abandoned);
 }
 
+BOOST_AUTO_TEST_CASE(who_is_told_that_it_dies_may_cancel_others_in_line) {
+  auto lock = std::make_unique<DeferredLock>();
+  auto held = lock->acquire();
+  BOOST_TEST(cancelledByOneAnother(std::move(lock), [](auto& l) { return l.acquire(); }) == "abandoned cancelled");
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_FIXTURE_TEST_SUITE(DeferredSemaphoreSuite, UnhandledCounter)
@@ -117,6 +143,12 @@ BOOST_AUTO_TEST_CASE(so_many_at_a_time) {
   two.run([] { return 4; }).addCallback([&](int n) { result = n; });
   BOOST_TEST(result == 4);
   BOOST_TEST(two.tokens() == two.limit());
+}
+
+BOOST_AUTO_TEST_CASE(who_is_told_that_it_dies_may_cancel_others_in_line) {
+  auto one = std::make_unique<DeferredSemaphore>(1);
+  auto held = one->acquire();
+  BOOST_TEST(cancelledByOneAnother(std::move(one), [](auto& s) { return s.acquire(); }) == "abandoned cancelled");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
@@ -159,6 +191,11 @@ BOOST_AUTO_TEST_CASE(no_value_is_lost_to_a_cancelled_wait) {
   a.cancel();
   queue.put(7);
   BOOST_TEST(got == 7);
+}
+
+BOOST_AUTO_TEST_CASE(who_is_told_that_it_dies_may_cancel_others_in_line) {
+  const auto get = [](auto& queue) { return queue.get(); };
+  BOOST_TEST(cancelledByOneAnother(std::make_unique<DeferredQueue<int>>(), get) == "abandoned cancelled");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

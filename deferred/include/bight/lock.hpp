@@ -21,6 +21,7 @@ class BIGHT_API DeferredLock {
   DeferredLock() = default;
   DeferredLock(const DeferredLock&) = delete;
   DeferredLock& operator=(const DeferredLock&) = delete;
+  ~DeferredLock();
 
   /// Fires with the lock as soon as it is one's own; at once if it is free. Cancelling a waiting one leaves the line;
   /// cancelling one that has fired changes nothing.

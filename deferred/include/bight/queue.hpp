@@ -10,6 +10,7 @@
 #include <utility>
 
 #include <bight/deferred.hpp>
+#include <bight/detail/waiting_line.hpp>
 #include <bight/maybe_deferred.hpp>
 
 namespace bight {
@@ -32,6 +33,7 @@ class DeferredQueue {
       : size_(size), backlog_(backlog) {}
   DeferredQueue(const DeferredQueue&) = delete;
   DeferredQueue& operator=(const DeferredQueue&) = delete;
+  ~DeferredQueue() { detail::abandonAll(waiting_); }
 
   /// Gives the value to the first who waits, whose callbacks run before this returns, or keeps it. Throws QueueOverflow
   /// if `size` values lie there already.

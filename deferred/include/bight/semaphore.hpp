@@ -24,6 +24,7 @@ class BIGHT_API DeferredSemaphore {
   explicit DeferredSemaphore(std::size_t tokens);
   DeferredSemaphore(const DeferredSemaphore&) = delete;
   DeferredSemaphore& operator=(const DeferredSemaphore&) = delete;
+  ~DeferredSemaphore();
 
   /// Fires as soon as there is a token; at once if there is one now. Cancelling a waiting one leaves the line.
   Deferred<DeferredSemaphore*> acquire(std::source_location at = std::source_location::current());
