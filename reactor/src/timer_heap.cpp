@@ -15,6 +15,7 @@
 #include "timer_heap.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -22,6 +23,7 @@
 #include <stdexcept>
 #include <string>
 
+#include <bight/log.hpp>
 #include <bight/reactor_errors.hpp>
 
 namespace bight::detail {
@@ -54,6 +56,12 @@ class TimerPool {
     if (live_ == 0) delete this;
   }
 
+  /// Whoever looks for leaks finds what is left behind still held.
+  void keepForEver() noexcept {
+    static std::atomic<TimerPool*> last;
+    before_ = last.exchange(this);
+  }
+
  private:
   union Cell {
     Cell() noexcept : next(nullptr) {}
@@ -72,6 +80,7 @@ class TimerPool {
   }
 
   TimerHeap* heap_;
+  TimerPool* before_ = nullptr;  // of those kept for ever
   Cell* free_ = nullptr;
   std::size_t live_ = 0;
   std::size_t slabCells_ = 32;
@@ -89,9 +98,23 @@ TimerHeap::TimerHeap(const ReactorTime& clock, const ThreadBinding* thread)
 
 TimerHeap::~TimerHeap() {
   // What the calls captured may look at timers, or cancel them, while it dies: one by one, always from a consistent
-  // heap.
-  while (size_ > 0) cancel(entries_[size_ - 1].node);
+  // heap. It may also make new calls, as a coroutine does that waits again whatever its waiting ended with; but not for
+  // ever.
+  for (int round = 0; round < 16 && size_ > 0; ++round) {
+    for (std::size_t count = size_; count > 0 && size_ > 0; --count) cancel(entries_[size_ - 1].node);
+  }
+  if (size_ > 0) leaveBehind();
   pool_->heapDies();
+}
+
+/// What is pending counts as cancelled, but what it captured never dies: it would only make new calls.
+void TimerHeap::leaveBehind() noexcept {
+  Logger("bight.reactor")
+      .error(
+          "something makes a new delayed call whenever one is cancelled, also at the end of its clock; it is left "
+          "behind");
+  while (size_ > 0) take(size_ - 1, TimerNode::State::cancelled);
+  pool_->keepForEver();
 }
 
 void TimerHeap::grow() {

@@ -106,6 +106,7 @@ class TimerHeap {
   void cancel(TimerNode* node) noexcept;
   void move(TimerNode* node, Duration deadline) noexcept;
   void grow();
+  void leaveBehind() noexcept;
 
   Entry* entries_ = nullptr;  // inside memory_, so that each four children share one cache line
   std::size_t size_ = 0;

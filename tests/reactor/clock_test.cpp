@@ -6,6 +6,10 @@
 #include <stdexcept>
 #include <vector>
 
+#include <bight/coroutine.hpp>
+#include <bight/defer_later.hpp>
+#include <bight/testing/log_capture.hpp>
+
 using namespace bight;
 using namespace std::chrono_literals;
 using testing::Clock;
@@ -168,6 +172,33 @@ BOOST_AUTO_TEST_CASE(outlives_its_clock_as_cancelled) {
   BOOST_TEST(captured.use_count() == 1);
   BOOST_TEST(!call.active());
   BOOST_CHECK_THROW(call.cancel(), AlreadyCancelled);
+}
+
+namespace {
+/// Waits again whatever the waiting ended with.
+Deferred<void> waitForEver(Clock& clock, int& ends) {
+  for (;;) {
+    try {
+      co_await deferLater(clock, 1s);
+    } catch (const AbandonedError&) {
+      ++ends;
+    }
+  }
+}
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(ends_also_if_every_call_that_it_takes_back_makes_another) {
+  const testing::LogCapture log;
+  int ends = 0;
+  DelayedCall last;
+  {
+    Clock clock;
+    waitForEver(clock, ends);
+    last = clock.getDelayedCalls().front();
+  }
+  BOOST_TEST(ends == 16);
+  BOOST_TEST(log.contains("makes a new delayed call whenever one is cancelled"));
+  BOOST_TEST(!last.active());
 }
 
 BOOST_AUTO_TEST_CASE(a_call_may_hold_its_own_handle) {
