@@ -113,14 +113,16 @@ Deferred<http::Response> wait(Room& room, NewsWriter& writer, http::Request& req
 
 // ---- GET /events: the same as a stream of server-sent events
 
-std::string asEvents(const News& news, const Cursor& seen) {
+std::string asEvent(const News& news, const Message& message) {
+  return "id: " + news.room + '-' + std::to_string(message.id) + "\ndata: " + toJson(message) + "\n\n";
+}
+
+/// What there is to tell besides the messages; or that there is nothing.
+std::string otherEvents(const News& news, const Cursor& seen) {
   std::string events;
   if (news.missed) events += "event: missed\ndata: {}\n\n";
-  for (const auto& message : news.messages) {
-    events += "id: " + news.room + '-' + std::to_string(message->id) + "\ndata: " + toJson(*message) + "\n\n";
-  }
   if (seen.people != news.people->version) events += "event: who\ndata: " + toJson(*news.people) + "\n\n";
-  return events.empty() ? ": still here\n\n" : events;
+  return events.empty() && news.messages.empty() ? ": still here\n\n" : events;
 }
 
 Cursor cursorOf(const http::Request& request, const http::Form& query) {
@@ -143,7 +145,11 @@ Deferred<http::Response> events(Room& room, http::Request& request) {
   request.forget();
   while (stream.open() && !room.closed()) {
     const NewsPtr news = co_await room.wait(cursor, longestWait, user);
-    stream.write(asEvents(*news, cursor));
+    stream.write(otherEvents(*news, cursor));
+    for (const auto& message : news->messages) {
+      stream.write(asEvent(*news, *message));
+      if (stream.buffered() > 64 * 1024) co_await stream.drained();
+    }
     cursor = {.room = news->room, .id = news->last, .people = news->people->version};
     co_await stream.drained();
   }

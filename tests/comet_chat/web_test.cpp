@@ -97,6 +97,22 @@ BOOST_AUTO_TEST_CASE(a_reader_that_does_not_read_costs_nothing_and_is_told_what_
   BOOST_TEST(room.waiting() == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(a_slow_reader_gets_a_long_history_whole) {
+  chat::Room full(clock, 200);
+  std::string longest;
+  for (std::size_t n = 0; n < chat::textLimit; ++n) longest += "\U0001f600";
+  for (int n = 0; n < 200; ++n) full.say({"Ada", longest, ""});
+  bight::http::Site itsSite(clock, chat::makeWeb(full));
+  Browser browser(itsSite);
+  browser.transport->block();
+  browser.send(get("/events?since=0", {}));
+  BOOST_TEST(browser.transport->writeBufferSize() < 100'000U);
+  browser.transport->unblock();
+  BOOST_TEST(browser.transport->connected());
+  BOOST_TEST(browser.has("id: " + full.name() + "-200\n"));
+  BOOST_TEST(full.waiting() == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(a_reader_that_goes_away_leaves_nothing_behind) {
   {
     Browser waiter(*site);
