@@ -161,6 +161,7 @@ void StreamConnector::established(Descriptor socket, const SocketAddress& peer) 
   }
   if (timeoutCall_.active()) timeoutCall_.cancel();
   reactor_.disown(*this);
+  const auto mine = attempt_;
   std::shared_ptr<Protocol> protocol;
   std::optional<Failure> refusal;
   try {
@@ -170,7 +171,8 @@ void StreamConnector::established(Descriptor socket, const SocketAddress& peer) 
     refusal = Failure();
     reactor_.report("while calling buildProtocol", *refusal);
   }
-  if (state_ != State::connecting) return connection->detach();  // the factory has stopped the attempt meanwhile
+  // The factory may have stopped the attempt meanwhile, and begun another.
+  if (!isAttempt(mine)) return connection->detach();
   state_ = State::connected;
   if (refusal) {
     connection->detach();

@@ -113,6 +113,28 @@ BOOST_DATA_TEST_CASE(a_factory_may_connect_again, reactors(), backend) {
              boost::test_tools::per_element());
 }
 
+// C5: what was built for the attempt that was stopped gets no connection.
+BOOST_DATA_TEST_CASE(a_factory_may_stop_the_attempt_that_it_builds_for_and_begin_anew, reactors(), backend) {
+  const auto reactor = makeReactor(backend);
+  const auto port = reactor->listenTCP(0, Factory::forProtocol<Probe>(), {.interface = "127.0.0.1"});
+  Connector* connector = nullptr;
+  std::vector<bool> connected(2);
+  std::size_t built = 0;
+  const auto factory = std::make_shared<ProbeClientFactory>([&] {
+    if (built == 0) connector->disconnect();
+    auto probe = std::make_shared<Probe>();
+    probe->onMade = [&connected, number = built++](Probe&) { connected.at(number) = true; };
+    return probe;
+  });
+  factory->onStarted = [&](Connector& c) { connector = &c; };
+  factory->onFailed = [](Connector& c) { c.connect(); };
+  reactor->connectTCP("127.0.0.1", port->getHost().port(), factory, {.timeout = Duration(0)});
+  spin(*reactor, [&] { return connected[0] || connected[1]; });
+  BOOST_TEST(connected == (std::vector<bool>{false, true}), boost::test_tools::per_element());
+  BOOST_TEST(factory->events == (std::vector<std::string>{"start", "started", "failed", "started"}),
+             boost::test_tools::per_element());
+}
+
 // C6: a client's factory that refuses hears of a loss that is done.
 BOOST_DATA_TEST_CASE(a_client_factory_may_refuse, reactors(), backend) {
   const auto reactor = makeReactor(backend);
