@@ -61,7 +61,8 @@ ReactorBase::~ReactorBase() {
   running_ = looping_ = false;
   stopped_ = true;
   leaveStopSignals();
-  disconnectAll(Failure(ConnectionLost("The reactor was destroyed.")));
+  const Failure reason(ConnectionLost("The reactor was destroyed."));
+  disconnectAll(reason);
   signals_.reset();
   // From here on threads find nobody; whoever waits for an answer is told so. Only then is it safe to wait for them.
   threadQueue_->close().clear();
@@ -69,6 +70,11 @@ ReactorBase::~ReactorBase() {
   for (const auto& [key, pending] : std::exchange(pending_, {})) {
     guarded("Unhandled Error in what waited for a thread when the reactor was destroyed", [&] { pending->abandon(); });
   }
+  // What waits to be called dies while all is still here that its captures may come back to.
+  timers_.cancelAll();
+  std::exchange(soon_, {}).clear();
+  events_.clear();
+  disconnectAll(reason);
   sendWritten();
   poller_->setAfterEach(nullptr, nullptr);
   poller_->setBeforeNext(nullptr);

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <stdexcept>
 #include <utility>
+#include <vector>
 
 namespace bight::detail {
 
@@ -27,6 +28,12 @@ SystemEvents::SystemEvents(Function<void(std::string_view)> during,
 
 SystemEvents::~SystemEvents() {
   *self_ = nullptr;
+}
+
+void SystemEvents::clear() noexcept {
+  std::vector<std::deque<Trigger>> dying;  // what they captured may come back here while it dies
+  for (auto& [name, event] : events_)
+    for (auto& queue : event->triggers) dying.push_back(std::exchange(queue, {}));
 }
 
 SystemEvents::Event& SystemEvents::event(std::string_view name) {

@@ -33,6 +33,8 @@ class SystemEvents {
   void fire(std::string_view event);
   /// An event whose phase `before` waits for Deferreds goes on without them. @return false if it does not wait
   bool hurry(std::string_view event);
+  /// Forgets all triggers.
+  void clear() noexcept;
 
  private:
   struct Trigger {

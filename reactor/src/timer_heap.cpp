@@ -97,14 +97,18 @@ TimerHeap::TimerHeap(const ReactorTime& clock, const ThreadBinding* thread)
     : pool_(new TimerPool(*this)), clock_(clock), thread_(thread) {}
 
 TimerHeap::~TimerHeap() {
+  cancelAll();
+  if (size_ > 0) leaveBehind();
+  pool_->heapDies();
+}
+
+void TimerHeap::cancelAll() noexcept {
   // What the calls captured may look at timers, or cancel them, while it dies: one by one, always from a consistent
   // heap. It may also make new calls, as a coroutine does that waits again whatever its waiting ended with; but not for
   // ever.
   for (int round = 0; round < 16 && size_ > 0; ++round) {
     for (std::size_t count = size_; count > 0 && size_ > 0; --count) cancel(entries_[size_ - 1].node);
   }
-  if (size_ > 0) leaveBehind();
-  pool_->heapDies();
 }
 
 /// What is pending counts as cancelled, but what it captured never dies: it would only make new calls.

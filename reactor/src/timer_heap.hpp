@@ -50,6 +50,8 @@ class TimerHeap {
   TimerHeap& operator=(const TimerHeap&) = delete;
 
   DelayedCall add(Duration deadline, Function<void()>&& call);
+  /// Takes back what is pending, and what that makes while it dies; the latter not for ever.
+  void cancelAll() noexcept;
 
   bool empty() const noexcept { return size_ == 0; }
   std::size_t size() const noexcept { return size_; }

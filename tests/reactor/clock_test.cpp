@@ -16,6 +16,17 @@ using testing::Clock;
 
 namespace bight::tests::clock {
 const auto nothing = [] {};
+
+/// Waits again whatever the waiting ended with.
+Deferred<void> waitForEver(Clock& clock, int& ends) {
+  for (;;) {
+    try {
+      co_await deferLater(clock, 1s);
+    } catch (const AbandonedError&) {
+      ++ends;
+    }
+  }
+}
 }  // namespace bight::tests::clock
 using namespace bight::tests::clock;
 
@@ -173,19 +184,6 @@ BOOST_AUTO_TEST_CASE(outlives_its_clock_as_cancelled) {
   BOOST_TEST(!call.active());
   BOOST_CHECK_THROW(call.cancel(), AlreadyCancelled);
 }
-
-namespace {
-/// Waits again whatever the waiting ended with.
-Deferred<void> waitForEver(Clock& clock, int& ends) {
-  for (;;) {
-    try {
-      co_await deferLater(clock, 1s);
-    } catch (const AbandonedError&) {
-      ++ends;
-    }
-  }
-}
-}  // namespace
 
 BOOST_AUTO_TEST_CASE(ends_also_if_every_call_that_it_takes_back_makes_another) {
   const testing::LogCapture log;

@@ -1,5 +1,6 @@
 #include <bight/reactor.hpp>
 
+#include <bight/maybe_deferred.hpp>
 #include <bight/reactor_errors.hpp>
 #include <bight/testing/log_capture.hpp>
 #include <boost/test/data/test_case.hpp>
@@ -47,6 +48,10 @@ struct Ended final : detail::Owned {
     if (more) more();
     if (throws) throw std::runtime_error("in connectionLost");
   }
+};
+
+struct Idle : Protocol {
+  void dataReceived(std::string_view) override {}
 };
 
 }  // namespace bight::tests::reactor
@@ -408,6 +413,31 @@ BOOST_DATA_TEST_CASE(destroying_a_reactor_ends_what_is_owned_even_if_it_comes_ba
   }
   BOOST_TEST(order.size() > 1u);
   BOOST_TEST(log.count("left behind") == 1);
+}
+
+BOOST_DATA_TEST_CASE(what_dies_with_a_reactor_may_come_back_to_it, data::make(backends()), backend) {
+  const LogCapture log;
+  std::weak_ptr<Factory> factory;
+  int came = 0;
+  const auto comesBack = [&](Reactor& reactor) {
+    return std::shared_ptr<Reactor>(&reactor, [&](Reactor* it) {
+      auto made = Factory::forProtocol<Idle>();
+      factory = made;
+      it->listenTCP(0, std::move(made), {.interface = "127.0.0.1"});
+      it->callLater(1h, [] {});
+      it->callFromThread([] {});
+      it->callWhenRunning([] {});
+      maybeDeferred([&] { return deferToThread(*it, [] {}); }).addErrback([](const Failure&) {});
+      ++came;
+    });
+  };
+  auto reactor = makeReactor(backend);
+  reactor->callLater(1h, [it = comesBack(*reactor)] {});
+  reactor->callFromThread([it = comesBack(*reactor)] {});
+  reactor->callWhenRunning([it = comesBack(*reactor)] {});
+  reactor.reset();
+  BOOST_TEST(came == 3);
+  BOOST_TEST(factory.expired());
 }
 
 BOOST_DATA_TEST_CASE(calls_of_the_next_turn_come_in_order_before_its_timers, data::make(backends()), backend) {  // B12
