@@ -127,6 +127,12 @@ int DatagramPort::openSocketOrThrow(const char* what) const {
 
 // ---- receiving ----
 
+std::string DatagramPort::describe() const {
+  if (!protocol_) return "a port of datagrams";
+  const DatagramProtocol& protocol = *protocol_;
+  return typeName(typeid(protocol)) + ", bound to " + host_.toString();
+}
+
 void DatagramPort::ready(unsigned) noexcept {
   const auto self = shared_from_this();  // user code below may stop us and drop the handle
   char* const buffer = reactor_.readBuffer().data();

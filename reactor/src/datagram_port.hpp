@@ -67,6 +67,7 @@ class DatagramPort : public DatagramTransport,
   enum class State { closed, open, closing };
 
   void ready(unsigned events) noexcept override;
+  std::string describe() const override;
   void disconnect(const Failure& reason) noexcept override;
 
   std::error_code send(std::string_view data, const SocketAddress* to);

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <stdexcept>
 #include <string>
+#include <typeinfo>
 #include <utility>
 
 #include <bight/connection_errors.hpp>
@@ -30,6 +31,11 @@ class DescriptorSet::Entry final : public PollTarget, public std::enable_shared_
     const std::shared_ptr<Entry> kept = shared_from_this();  // this may be taken out by what it calls
     if (events & (pollRead | pollError)) call(reader, &Selectable::doRead);
     if (events & (pollWrite | pollError)) call(writer, &Selectable::doWrite);
+  }
+
+  std::string describe() const override {
+    const Selectable* const one = reader ? reader.get() : writer.get();
+    return one ? one->logPrefix() + " (" + typeName(typeid(*one)) + ")" : std::string("a descriptor");
   }
 
   DescriptorSet& set;

@@ -160,6 +160,7 @@ class LibeventPoller final : public Poller {
 
 LibeventPoller::LibeventPoller(const std::string& method) : name_(method), limited_(method == "select") {
   sendLogsToUs();
+  tellsRemovals();
   const std::unique_ptr<event_config, ConfigFree> config(event_config_new());
   if (!config) throw std::bad_alloc();
   for (const std::string& each : supportedMethods()) {
@@ -251,6 +252,7 @@ void LibeventPoller::change(PollHandle* handle, unsigned interest) {
 
 void LibeventPoller::remove(PollHandle* handle) noexcept {
   Slot* slot = static_cast<Slot*>(handle);
+  removed(*slot->target);
   event_del(&slot->readEvent);
   if (slot->writes()) unwatchWrite(*slot);
   slots_.recycle(slot);

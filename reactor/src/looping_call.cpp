@@ -1,6 +1,7 @@
 #include <bight/looping_call.hpp>
 
 #include <stdexcept>
+#include <typeinfo>
 
 #include <bight/errors.hpp>
 
@@ -19,6 +20,7 @@ struct LoopingCall::State : std::enable_shared_from_this<State> {
   DelayedCall next;
   std::optional<Promise<void>> done;
 
+  struct Tick;
   State(ReactorTime& c, Call f, bool counting) : clock(c), call(std::move(f)), counts(counting) {}
 
   void once();
@@ -79,12 +81,22 @@ void LoopingCall::State::finish() {
   if (auto promise = std::exchange(done, std::nullopt)) promise->callback();
 }
 
+/// What the clock calls; in a log it stands for the user's function.
+struct LoopingCall::State::Tick {
+  std::weak_ptr<State> self;
+  void operator()() const {
+    if (const auto state = self.lock()) state->once();
+  }
+  const std::type_info& targetType() const noexcept {
+    const auto state = self.lock();
+    return state ? state->call.targetType() : typeid(Tick);
+  }
+};
+
 void LoopingCall::State::schedule() {
   Duration wait{0};
   if (interval > Duration::zero()) wait = interval - (clock.seconds() - started) % interval;
-  next = clock.callLater(wait, [self = weak_from_this()] {
-    if (const auto state = self.lock()) state->once();
-  });
+  next = clock.callLater(wait, Tick{weak_from_this()});
 }
 
 LoopingCall::LoopingCall(ReactorTime& clock, Call call, bool counts)

@@ -4,7 +4,10 @@
 #include <ctime>
 #include <mutex>
 #include <stdexcept>
+#include <typeinfo>
 #include <utility>
+
+#include <bight/failure.hpp>
 
 #include "poller_registry.hpp"
 
@@ -12,11 +15,15 @@ namespace bight {
 
 Poller::~Poller() = default;
 
+std::string PollTarget::describe() const {
+  return typeName(typeid(*this));
+}
+
 Duration Poller::steadyNow() noexcept {
   return std::chrono::steady_clock::now().time_since_epoch();
 }
 
-void Poller::setAfterEach(Hook afterEach, void* context) noexcept {
+void Poller::setAfterEach(AfterEach afterEach, void* context) noexcept {
   afterEach_ = afterEach;
   context_ = context;
 }

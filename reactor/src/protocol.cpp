@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <stdexcept>
+#include <typeinfo>
 #include <utility>
 
 namespace bight {
@@ -28,6 +29,10 @@ Deferred<void> Protocol::whenLost() {
   });
   **watch = scope_.track(std::move(**watch));
   return told;
+}
+
+std::string Protocol::logPrefix() const {
+  return typeName(typeid(*this));
 }
 
 void Protocol::changeTransport(Transport& transport) {

@@ -37,6 +37,13 @@ std::unique_ptr<Reactor> makeNamed(std::string_view name, std::string_view sourc
 ReactorCore::~ReactorCore() = default;
 ReactorThreads::~ReactorThreads() = default;
 Reactor::~Reactor() = default;
+ReactorCounters Reactor::counters() const noexcept {
+  return {};
+}
+void Reactor::forgetLongestTurn() {}
+std::shared_ptr<detail::Vitals> Reactor::vitals() const {
+  return nullptr;
+}
 UnknownReactor::~UnknownReactor() = default;
 
 std::unique_ptr<Reactor> makeReactor() {

@@ -51,7 +51,8 @@ ReactorBase::ReactorBase(std::unique_ptr<Poller> poller)
               [this](const std::string& context, const Failure& failure) { report(context, failure); }) {
   logUnhandledFailures();
   slow_.setLimit(std::chrono::milliseconds(100));
-  poller_->setAfterEach([](void* self) noexcept { static_cast<ReactorBase*>(self)->sendWritten(); }, this);
+  poller_->setAfterEach(
+      [](void* self, const PollTarget* target) noexcept { static_cast<ReactorBase*>(self)->eventEnded(target); }, this);
 }
 
 ReactorBase::~ReactorBase() {
@@ -96,6 +97,7 @@ void ReactorBase::runWith(RunOptions options) {
   }
   refuseInsideTurn("run");
   thread_.bindHere();
+  vitals_->enter();
   inRun_ = looping_ = true;
   stopRequested_ = shutdownFired_ = false;
   exitSignal_.reset();
@@ -107,6 +109,7 @@ void ReactorBase::runWith(RunOptions options) {
       reactor.leaveStopSignals();
       if (reactor.drainCall_.active()) reactor.drainCall_.cancel();
       reactor.inRun_ = reactor.looping_ = reactor.running_ = false;
+      reactor.vitals_->leave();
     }
   } const leaving{*this};
   events_.fire("startup");
@@ -271,10 +274,19 @@ void ReactorBase::stopThreadPool() noexcept {
 
 void ReactorBase::turn(Duration until) {
   struct InTurn {
-    bool& flag;
-    explicit InTurn(bool& f) : flag(f) { flag = true; }
-    ~InTurn() { flag = false; }
-  } const inTurn(inTurn_);
+    ReactorBase& reactor;
+    explicit InTurn(ReactorBase& r) : reactor(r) {
+      reactor.inTurn_ = true;
+      if (!reactor.inRun_) reactor.vitals_->enter();
+    }
+    ~InTurn() {
+      reactor.inTurn_ = false;
+      const std::uint64_t took = reactor.slow_.takeTurn();
+      if (took > reactor.vitals_->longestTurn.get()) reactor.vitals_->longestTurn.set(took);
+      if (!reactor.inRun_) reactor.vitals_->leave();
+    }
+  } const inTurn(*this);
+  vitals_->turns.add(1);
   const bool nothing =
       !threadQueue_->pending() && soon_.empty() && timers_.empty() && !stopRequested_ && writeBatch_.empty();
   if (!nothing && !runCalls(until)) return;
@@ -301,17 +313,16 @@ bool ReactorBase::runCalls(Duration& until) {
 }
 
 void ReactorBase::pollOnce(Duration until) {
-  // All events of one wait are timed together: from when the first is dispatched until the last has been.
+  // The wait itself is not timed: the first event begins the first span, and each one ends its own.
   slow_.forget();
-  if (slow_.on()) {
-    poller_->setBeforeNext([](void* self) noexcept { static_cast<ReactorBase*>(self)->slow_.begin(); });
-  }
+  poller_->setBeforeNext([](void* self) noexcept { static_cast<ReactorBase*>(self)->eventsBegin(); });
+  vitals_->waits();
   try {
     poller_->poll(until);
-    if (slow_.suspicious()) [[unlikely]]
-      complainIfSlow("events of descriptors");
+    vitals_->works();
     pollErrors_ = 0;
   } catch (...) {
+    vitals_->works();
     pollFailed();
     if (!looping_ && inRun_) throw;
   }
@@ -326,12 +337,13 @@ void ReactorBase::pollFailed() noexcept {
   looping_ = running_ = false;
 }
 
-void ReactorBase::runQueue(std::vector<Function<void()>>& calls, const char* context) noexcept {
+void ReactorBase::runQueue(std::vector<Function<void()>>& calls, const char* context, const char* kind) noexcept {
   for (Function<void()>& call : calls) {
     guarded(context, call);
+    vitals_->calls.add(1);
+    if (slow_.suspicious()) complainIfSlow([&] { return kind + typeName(call.targetType()); });
     call = nullptr;
     sendWritten();
-    if (slow_.suspicious()) complainIfSlow(context);
   }
   calls.clear();
 }
@@ -341,13 +353,13 @@ void ReactorBase::runQueues() noexcept {
     std::vector<Function<void()>> calls = std::move(taken_);
     threadQueue_->take(calls);
     slow_.begin();
-    runQueue(calls, "Unhandled Error while calling from thread");
+    runQueue(calls, "Unhandled Error while calling from thread", "a call from a thread of ");
     taken_ = std::move(calls);  // for its memory
   }
   if (!soon_.empty()) {
     std::vector<Function<void()>> calls = std::exchange(soon_, std::move(taken_));
     slow_.begin();
-    runQueue(calls, "Unhandled Error in a call of the next turn");
+    runQueue(calls, "Unhandled Error in a call of the next turn", "a call of the next turn of ");
     taken_ = std::move(calls);
   }
 }
@@ -362,15 +374,15 @@ void ReactorBase::runTimers() noexcept {
     {
       TimerHeap::Due due = timers_.pop();
       guarded("Unhandled Error while handling timed call", due);
+      vitals_->timers.add(1);
+      if (slow_.suspicious()) complainIfSlow([&due] { return "a timed call of " + typeName(due.targetType()); });
     }
     sendWritten();
-    if (slow_.suspicious()) complainIfSlow("a timed call");
   } while (!timers_.empty() && timers_.top() <= now && !(wasLooping && !looping_));
 }
 
-void ReactorBase::complainIfSlow(const char* what) noexcept {
-  const Duration took = slow_.tookTooLong();
-  if (took == Duration::zero()) return;
+void ReactorBase::complain(Duration took, const std::string& what) {
+  vitals_->slow.add(1);
   const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
   reactorLog().warn("the reactor was held up for " + std::to_string(milliseconds) + " ms by " + what +
                     "; long work belongs into a thread (deferToThread)");
@@ -481,6 +493,11 @@ void ReactorBase::setSlowCallbackLimit(Duration limit) {
   checkThread("setSlowCallbackLimit");
   if (limit < Duration::zero()) throw std::invalid_argument("setSlowCallbackLimit: the limit is negative");
   slow_.setLimit(limit);
+}
+
+void ReactorBase::forgetLongestTurn() {
+  checkThread("forgetLongestTurn");
+  vitals_->longestTurn.set(0);
 }
 
 void ReactorBase::setThreadPoolPatience(Duration limit) {

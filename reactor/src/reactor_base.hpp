@@ -24,6 +24,7 @@
 #include "system_events.hpp"
 #include "thread_binding.hpp"
 #include "timer_heap.hpp"
+#include "vitals.hpp"
 #include "waker.hpp"
 #include "write_batch.hpp"
 
@@ -127,11 +128,24 @@ class ReactorBase final : public Reactor {
   // Reactor
   std::string_view name() const noexcept override { return poller_->name(); }
   void setSlowCallbackLimit(Duration limit) override;
+  ReactorCounters counters() const noexcept override { return vitals_->snapshot(); }
+  void forgetLongestTurn() override;
+  std::shared_ptr<Vitals> vitals() const override { return vitals_; }
   void setThreadPoolPatience(Duration limit) override;
 
   // ---- for transports; all in the reactor's thread ----
 
   Poller& poller() noexcept { return *poller_; }
+
+  /// Where connections count their bytes.
+  Vitals& count() noexcept { return *vitals_; }
+
+  /// User code has been run for `target` outside of its `ready()`, or `target` will be gone when that is timed: this is
+  /// timed by itself.
+  void ranFor(const PollTarget& target) noexcept {
+    if (slow_.suspicious()) [[unlikely]]
+      complainIfSlow([&target] { return target.describe(); });
+  }
 
   /// Calls `call` in the next turn, before its timers, in the order of these calls (B12). Cheaper than `callLater(0)`.
   void callSoon(Function<void()> call);
@@ -192,14 +206,32 @@ class ReactorBase final : public Reactor {
   /// Everything of a turn but the wait. False: the loop is to be left; otherwise `until` is when to be back.
   bool runCalls(Duration& until);
   void runQueues() noexcept;
-  void runQueue(std::vector<Function<void()>>& calls, const char* context) noexcept;
+  void runQueue(std::vector<Function<void()>>& calls, const char* context, const char* kind) noexcept;
   void runTimers() noexcept;
   /// Ends a dispatch: what was written leaves, what was closed is let go of.
   void sendWritten() noexcept {
-    if (!writeBatch_.empty()) writeBatch_.flush();
+    if (!writeBatch_.empty() && writeBatch_.flush() && slow_.suspicious()) [[unlikely]]
+      complainIfSlow([] { return std::string("what closed connections left behind"); });
+  }
+  void eventsBegin() noexcept {
+    vitals_->works();
+    if (slow_.on()) slow_.begin();
+  }
+  /// `target` is null if it may be gone.
+  void eventEnded(const PollTarget* target) noexcept {
+    vitals_->events.add(1);
+    if (slow_.suspicious()) [[unlikely]]
+      complainIfSlow(
+          [target] { return target ? target->describe() : std::string("a descriptor that is not watched any more"); });
+    sendWritten();
   }
   /// Logs if what seemed to have taken too long has.
-  [[gnu::cold, gnu::noinline]] void complainIfSlow(const char* what) noexcept;
+  template <class What>
+  [[gnu::cold, gnu::noinline]] void complainIfSlow(What&& what) noexcept {
+    if (const Duration took = slow_.tookTooLong(); took != Duration::zero())
+      guarded("while describing a slow callback", [&] { complain(took, what()); });
+  }
+  void complain(Duration took, const std::string& what);
   [[gnu::cold, gnu::noinline]] void pollFailed() noexcept;
   void pollOnce(Duration until);
   void duringEvent(std::string_view event);
@@ -218,7 +250,8 @@ class ReactorBase final : public Reactor {
   ThreadBinding thread_;
   WriteBatch writeBatch_;
   std::unique_ptr<char[]> readBuffer_;
-  SlowWatch slow_;
+  const std::shared_ptr<Vitals> vitals_ = std::make_shared<Vitals>();
+  SlowWatch slow_{vitals_->scale};
 
   TimerHeap timers_;
   Duration passTime_{

@@ -8,15 +8,18 @@
 
 #include <bight/poller.hpp>
 
+#include "ticks.hpp"
+
 namespace bight::detail {
 
-/// Times what the reactor dispatches, at the price of a few instructions for each wait of the loop.
+/// Times what the reactor dispatches, at the price of a few instructions for each.
 ///
-/// It counts the processor's own ticks where it has a counter that can be read directly. How long a tick is need not be
-/// known for that: the limit is first taken for a slow counter, and only when that seems to be exceeded is the steady
-/// clock asked, which tells how many ticks there were since the watch was made. Elsewhere the steady clock is used.
+/// It counts ticks. How long a tick is need not be known for that: the limit is first taken for a slow counter, and
+/// only when that seems to be exceeded is the steady clock asked.
 class SlowWatch {
  public:
+  explicit SlowWatch(const TickScale& scale) noexcept : scale_(scale) {}
+
   /// 0: watches nothing.
   void setLimit(Duration limit) noexcept {
     limit_ = limit;
@@ -35,37 +38,27 @@ class SlowWatch {
     if (began_ == 0) return false;
     const std::uint64_t now = ticks();
     span_ = now - std::exchange(began_, now);
+    turn_ += span_;
     return span_ >= threshold_;
   }
 
   /// How long the suspicious span was; zero if it was within the limit after all.
   Duration tookTooLong() noexcept {
-    const auto ticksSince = static_cast<double>(ticks() - firstTicks_);
-    const auto timeSince = static_cast<double>((Poller::steadyNow() - firstTime_).count());
-    if (timeSince > 0 && ticksSince > 0) ticksPerNanosecond_ = ticksSince / timeSince;
+    if (const double rate = scale_.perNanosecond(); rate > 0) ticksPerNanosecond_ = rate;
     setLimit(limit_);
     const Duration took(static_cast<Duration::rep>(static_cast<double>(span_) / ticksPerNanosecond_));
     return on() && took >= limit_ ? took : Duration::zero();
   }
 
- private:
-  static std::uint64_t ticks() noexcept {
-#if defined(__x86_64__)
-    return __builtin_ia32_rdtsc();
-#elif defined(__aarch64__)
-    std::uint64_t count;
-    asm volatile("mrs %0, cntvct_el0" : "=r"(count));
-    return count;
-#else
-    return static_cast<std::uint64_t>(Poller::steadyNow().count());
-#endif
-  }
+  /// All spans since the last call, in ticks.
+  std::uint64_t takeTurn() noexcept { return std::exchange(turn_, 0); }
 
+ private:
   std::uint64_t began_ = 0;
   std::uint64_t threshold_ = std::numeric_limits<std::uint64_t>::max();
   std::uint64_t span_ = 0;
-  std::uint64_t firstTicks_ = ticks();
-  Duration firstTime_ = Poller::steadyNow();
+  std::uint64_t turn_ = 0;
+  const TickScale& scale_;
   double ticksPerNanosecond_ = 0.01;  // slower than any counter there is, so that nothing is missed
   Duration limit_{0};
 };

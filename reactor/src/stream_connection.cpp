@@ -70,6 +70,7 @@ void StreamConnection::attach() {
   handle_ = reactor().poller().add(fd_, pollRead, *this);
   interest_ = pollRead;
   reactor().own(*this);
+  reactor().count().opened.add(1);
   ref();
 }
 
@@ -77,6 +78,7 @@ void StreamConnection::detach() noexcept {
   leave(isOpen);
   reactor().poller().remove(handle_);
   reactor().disown(*this);
+  reactor().count().closed.add(1);
   ::close(std::exchange(fd_, -1));
   batch().release(this);
 }
@@ -84,7 +86,9 @@ void StreamConnection::detach() noexcept {
 bool StreamConnection::start(std::shared_ptr<Protocol> protocol) noexcept {
   protocol_ = std::move(protocol);
   meetProtocol();
-  return run("while calling connectionMade", [this] { protocol_->makeConnection(*this); });
+  const bool threwNothing = run("while calling connectionMade", [this] { protocol_->makeConnection(*this); });
+  reactor().ranFor(*this);
+  return threwNothing;
 }
 
 /// There is a protocol, or another one.
@@ -124,6 +128,7 @@ void StreamConnection::receive() noexcept {
   const ssize_t got = ::recv(fd_, buffer.data(), buffer.size(), 0);
   if (got <= 0) [[unlikely]]
     return receivedNothing(got);
+  reactor().count().bytesIn.add(static_cast<std::uint64_t>(got));
   try {
     protocol_->dataReceived({buffer.data(), static_cast<std::size_t>(got)});
   } catch (...) {
@@ -148,7 +153,10 @@ void StreamConnection::discard() noexcept {
 bool StreamConnection::hearsMore() noexcept {
   const auto buffer = reactor().readBuffer();
   const ssize_t got = ::recv(fd_, buffer.data(), buffer.size(), 0);
-  if (got > 0) enter(hasDiscarded);
+  if (got > 0) {
+    enter(hasDiscarded);
+    reactor().count().bytesIn.add(static_cast<std::uint64_t>(got));
+  }
   if (got == 0 || (got < 0 && !isTransient(errno))) enter(peerEnded);
   return got > 0;
 }
@@ -163,6 +171,7 @@ void StreamConnection::endOfData() noexcept {
 }
 
 void StreamConnection::pauseProducing() {
+  reactorOnlyThread("Transport::pauseProducing");
   if (!is(isOpen) || is(isPaused)) return;
   enter(isPaused);
   if (is(writeBroken)) enter(isDoomed);
@@ -170,6 +179,7 @@ void StreamConnection::pauseProducing() {
 }
 
 void StreamConnection::resumeProducing() {
+  reactorOnlyThread("Transport::resumeProducing");
   if (!is(isOpen) || !is(isPaused) || is(isDisconnecting) || is(isDoomed)) return;
   leave(isPaused);
   batch().due(*this);
@@ -186,6 +196,7 @@ void StreamConnection::loseConnection() {
 }
 
 void StreamConnection::loseWriteConnection() {
+  reactorOnlyThread("Transport::loseWriteConnection");
   if (!is(isOpen) || is(writeClosing | isDisconnecting | isDoomed | writeBroken)) return;
   enter(writeClosing);
   batch().due(*this);
@@ -206,6 +217,7 @@ void StreamConnection::doom(std::optional<Failure> fate) noexcept {
 }
 
 void StreamConnection::setGracefulLimit(Duration limit) {
+  reactorOnlyThread("Transport::setGracefulLimit");
   extras().graceful = limit;
   if (!is(isOpen) || !is(isDisconnecting)) return;
   if (extras_->gracefulCall.active()) extras_->gracefulCall.cancel();
@@ -313,6 +325,7 @@ void StreamConnection::close(Failure reason, End end) noexcept {
     if (producer) reactor().guarded("while calling stopProducing", [producer] { producer->stopProducing(); });
   }
   if (protocol_) reactor().guarded("while calling connectionLost", [&] { protocol_->breakConnection(reason); });
+  reactor().ranFor(*this);  // the poller does not know us any more
   if (extras_)
     for (const auto& waiter : std::exchange(extras_->waiters, {}))
       if (!waiter.called()) reactor().guarded("while calling drained() off", [&] { waiter.errback(reason); });
@@ -339,6 +352,7 @@ void StreamConnection::endSocket() noexcept {
   if (is(isLingering) && extras_->gracefulCall.active()) extras_->gracefulCall.cancel();
   reactor().poller().remove(handle_);
   ::close(std::exchange(fd_, -1));
+  reactor().count().closed.add(1);
   reactor().disown(*this);
   batch().release(this);
 }
@@ -351,6 +365,10 @@ void StreamConnection::letGo() noexcept {
 }
 
 // ---- addresses and options ----
+
+std::string StreamConnection::describe() const {
+  return (protocol_ ? protocol_->logPrefix() : std::string("a connection")) + ", connected to " + getPeer().toString();
+}
 
 StreamConnection::Extras& StreamConnection::extras() {
   if (!extras_) extras_ = std::make_unique<Extras>();

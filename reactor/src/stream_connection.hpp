@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -75,6 +76,7 @@ class StreamConnection final : public Transport, private PollTarget, private Own
   bool holdWrites() override;
   std::ptrdiff_t sendFrom(int file, std::uint64_t offset, std::size_t most) override;
   void releaseWrites() override;
+  void checkThread(const char* function) const override { reactorOnlyThread(function); }
 
  private:
   friend class WriteBatch;
@@ -120,6 +122,7 @@ class StreamConnection final : public Transport, private PollTarget, private Own
 
   // PollTarget, Owned
   void ready(unsigned events) noexcept override;
+  std::string describe() const override;
   void disconnect(const Failure& reason) noexcept override;
 
   // For the batch
@@ -144,6 +147,9 @@ class StreamConnection final : public Transport, private PollTarget, private Own
 
   bool overfull() noexcept;
   void writeSlowly(std::string_view data);
+  void countSent(ssize_t bytes) const noexcept {
+    if (bytes > 0) reactor().count().bytesOut.add(static_cast<std::uint64_t>(bytes));
+  }
   void put(std::string_view data);
   void written() noexcept;
   void readyOtherwise(unsigned events) noexcept;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <typeinfo>
 #include <vector>
 
 #include <bight/failure.hpp>
@@ -55,6 +56,10 @@ class StreamConnector : public Connector, private PollTarget, private Owned {
   class Origin;
 
   void ready(unsigned events) noexcept override;
+  std::string describe() const override {
+    const ClientFactory& factory = *factory_;
+    return typeName(typeid(factory)) + ", connecting to " + where();
+  }
   void disconnect(const Failure& reason) noexcept override;
 
   std::shared_ptr<StreamConnector> shared() { return std::static_pointer_cast<StreamConnector>(shared_from_this()); }

@@ -106,6 +106,7 @@ void StreamConnection::sendNow(const std::string_view* pieces, std::size_t count
   }
   ssize_t sent = used == 1 ? sendPiece(fd_, {static_cast<const char*>(vectors[0].iov_base), vectors[0].iov_len})
                            : sendPieces(fd_, vectors, used);
+  countSent(sent);
   if (sent < 0) {
     if (!isTransient(errno)) return sendFailed(errno);
     sent = 0;
@@ -127,6 +128,7 @@ void StreamConnection::sendOnly(std::string_view data) noexcept {
   ssize_t sent = 0;
   if (!keepsOutput()) [[likely]] {
     sent = ::send(fd_, data.data(), data.size(), quietly);
+    countSent(sent);
     if (sent == static_cast<ssize_t>(data.size())) [[likely]]
       return;
   }
@@ -149,6 +151,7 @@ void StreamConnection::sendPending() noexcept {
     if (!keepsOutput()) {
       sent = count == 1 ? sendPiece(fd_, {static_cast<const char*>(vectors[0].iov_base), bytes})
                         : sendPieces(fd_, vectors, count);
+      countSent(sent);
       if (sent < 0) {
         if (!isTransient(errno)) return sendFailed(errno);
         sent = 0;
@@ -177,6 +180,7 @@ void StreamConnection::sendKept() noexcept {
   iovec vectors[maxPieces];
   const std::size_t count = extras_->output.front(vectors, maxPieces);
   const ssize_t sent = sendPieces(fd_, vectors, count);
+  countSent(sent);
   if (sent < 0) {
     if (!isTransient(errno)) sendFailed(errno);
     return;
@@ -212,16 +216,19 @@ std::size_t StreamConnection::writeBufferSize() const noexcept {
 }
 
 void StreamConnection::setWriteBufferLimits(std::size_t high, std::size_t low) {
+  reactorOnlyThread("Transport::setWriteBufferLimits");
   if (low > high) throw std::invalid_argument("setWriteBufferLimits: the low limit must not be above the high one");
   extras().high = high;
   extras().low = low;
 }
 
 void StreamConnection::setMaxWriteBuffer(std::size_t bytes) {
+  reactorOnlyThread("Transport::setMaxWriteBuffer");
   extras().most = bytes;
 }
 
 Deferred<void> StreamConnection::drained() {
+  reactorOnlyThread("Transport::drained");
   Deferred<void> done;
   if (!is(isOpen)) {
     done.errback(Failure(ConnectionLost()));
@@ -251,6 +258,7 @@ void StreamConnection::fireDrained() noexcept {
 // ---- producers ----
 
 void StreamConnection::registerProducer(std::shared_ptr<PushProducer> producer) {
+  reactorOnlyThread("Transport::registerProducer");
   if (!producer) throw std::invalid_argument("registerProducer needs a producer, and got a null pointer");
   if (!is(isOpen)) return producer->stopProducing();
   if (hasProducer()) throw std::logic_error("registerProducer: there is a producer already; unregister it first");
@@ -260,6 +268,7 @@ void StreamConnection::registerProducer(std::shared_ptr<PushProducer> producer) 
 }
 
 void StreamConnection::registerProducer(std::shared_ptr<PullProducer> producer) {
+  reactorOnlyThread("Transport::registerProducer");
   if (!producer) throw std::invalid_argument("registerProducer needs a producer, and got a null pointer");
   if (!is(isOpen)) return producer->stopProducing();
   if (hasProducer()) throw std::logic_error("registerProducer: there is a producer already; unregister it first");
@@ -269,6 +278,7 @@ void StreamConnection::registerProducer(std::shared_ptr<PullProducer> producer) 
 }
 
 void StreamConnection::unregisterProducer() {
+  reactorOnlyThread("Transport::unregisterProducer");
   if (!hasProducer()) return;
   // Its destructor may be anything, so it runs when nothing of ours is half done.
   const auto push = std::move(extras_->push);
@@ -304,6 +314,7 @@ void StreamConnection::askPull() noexcept {
 // ---- layers ----
 
 Takeover StreamConnection::takeOver(std::shared_ptr<Protocol> layer) {
+  reactorOnlyThread("Transport::takeOver");
   if (!layer) throw std::invalid_argument("takeOver needs a protocol, and got a null pointer");
   if (!is(isOpen)) throw std::logic_error("takeOver: the connection is lost");
   Takeover given;
@@ -320,6 +331,7 @@ Takeover StreamConnection::takeOver(std::shared_ptr<Protocol> layer) {
 }
 
 bool StreamConnection::whenDispatchEnds(Function<void()> call) {
+  reactorOnlyThread("Transport::whenDispatchEnds");
   if (!is(isOpen)) return false;
   batch().beforeSending(reactor(), std::move(call));
   return true;

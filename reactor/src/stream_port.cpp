@@ -87,6 +87,11 @@ void StreamPort::close() noexcept {
   reactor_.guarded("while calling stopFactory", [this] { origin_->factory->doStop(); });
 }
 
+std::string StreamPort::describe() const {
+  const Factory& factory = *origin_->factory;
+  return typeName(typeid(factory)) + ", listening on " + host_.toString();
+}
+
 void StreamPort::ready(unsigned) noexcept {
   const auto self = shared_from_this();  // user code below may stop us and drop the handle
   std::size_t count = 0;

@@ -39,6 +39,7 @@ class StreamPort : public Port, public std::enable_shared_from_this<StreamPort>,
 
  private:
   void ready(unsigned events) noexcept override;
+  std::string describe() const override;
   void disconnect(const Failure& reason) noexcept override;
 
   void close() noexcept;

@@ -69,6 +69,7 @@ class TimerHeap {
       node_->release();
     }
     void operator()() { node_->call(); }
+    const std::type_info& targetType() const noexcept { return node_->call.targetType(); }
 
    private:
     TimerNode* node_;

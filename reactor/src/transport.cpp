@@ -37,6 +37,8 @@ bool Transport::whenDispatchEnds(Function<void()>) {
   return false;
 }
 
+void Transport::checkThread(const char*) const {}
+
 void Transport::setTcpNoDelay(bool) {}
 bool Transport::getTcpNoDelay() const {
   return false;

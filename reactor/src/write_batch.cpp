@@ -171,6 +171,7 @@ void WriteBatch::finish() noexcept {
     for (std::size_t i = 0; i < due_.size(); ++i) {
       due_[i]->isDue_ = 0;
       due_[i]->settle();
+      due_[i]->reactor().ranFor(*due_[i]);
     }
     due_.clear();
     if (writer_ || !pieces_.empty()) continue;

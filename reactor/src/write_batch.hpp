@@ -45,13 +45,15 @@ class WriteBatch {
   bool empty() const noexcept { return !writer_ && !more_; }
   /// Sends and closes, until there is nothing left to do. Runs user code (`connectionLost`, `drained()` callbacks, …);
   /// never throws. A call from inside that user code does nothing: the outer one goes on.
-  void flush() noexcept {
+  /// @return whether user code may have been run
+  bool flush() noexcept {
     if (!more_ && !flushing_) {
       if (writer_) sendWriter();
       if (!more_) [[likely]]
-        return;
+        return false;
     }
     finish();
+    return true;
   }
 
   /// @name For connections

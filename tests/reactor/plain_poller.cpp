@@ -17,6 +17,7 @@ std::atomic<std::size_t> polls{0};
 
 class PlainPoller final : public Poller {
  public:
+  PlainPoller() { tellsRemovals(); }
   std::string_view name() const noexcept override { return plainPoller; }
 
   PollHandle* add(int fd, unsigned interest, PollTarget& target) override {
@@ -26,6 +27,7 @@ class PlainPoller final : public Poller {
   void change(PollHandle* handle, unsigned interest) override { static_cast<Handle*>(handle)->interest = interest; }
   void remove(PollHandle* handle) noexcept override {
     // Only marked: `poll` below may be walking over it.
+    removed(*static_cast<Handle*>(handle)->target);
     static_cast<Handle*>(handle)->target = nullptr;
     static_cast<Handle*>(handle)->interest = 0;
   }

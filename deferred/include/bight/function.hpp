@@ -6,6 +6,7 @@
 #include <functional>
 #include <new>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
 
 namespace bight {
@@ -58,6 +59,11 @@ class Function<R(A...)> {
 
   explicit operator bool() const noexcept { return kind_ != nullptr; }
 
+  /// The type of what is held; `void`'s if that is nothing. The name of a lambda's type tells in which function it was
+  /// written, which is good enough for a log. A held type may say itself for whom it stands, by a function of the same
+  /// name and form.
+  const std::type_info& targetType() const noexcept { return kind_ ? kind_->type(room_) : typeid(void); }
+
   R operator()(A... arguments) {
     if (!kind_) throw std::bad_function_call();
     return kind_->call(room_, std::forward<A>(arguments)...);
@@ -70,6 +76,7 @@ class Function<R(A...)> {
     R (*call)(void*, A&&...);
     void (*move)(void* to, void* from) noexcept;
     void (*destroy)(void*) noexcept;
+    const std::type_info& (*type)(const void*) noexcept;
   };
 
   template <class Held>
@@ -107,6 +114,13 @@ class Function<R(A...)> {
                                       held<Held>(room).~Held();
                                     } else {
                                       delete &held<Held>(room);
+                                    }
+                                  },
+                                  []([[maybe_unused]] const void* room) noexcept -> const std::type_info& {
+                                    if constexpr (requires(const Held& h) { h.targetType().name(); }) {
+                                      return held<Held>(const_cast<void*>(room)).targetType();
+                                    } else {
+                                      return typeid(Held);
                                     }
                                   }};
 

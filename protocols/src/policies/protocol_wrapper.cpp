@@ -43,6 +43,9 @@ class ProtocolWrapper::Face final : public Transport {
   bool getTcpKeepAlive() const override { return below().getTcpKeepAlive(); }
   Takeover takeOver(std::shared_ptr<Protocol> layer) override { return wrapper_->takeOver(std::move(layer)); }
   bool whenDispatchEnds(Function<void()> call) override { return below().whenDispatchEnds(std::move(call)); }
+  void checkThread(const char* function) const override {
+    if (wrapper_->made_) below().checkThread(function);
+  }
 
  private:
   ~Face() override = default;
@@ -58,6 +61,10 @@ ProtocolWrapper::~ProtocolWrapper() = default;
 const ProtocolWrapper* ProtocolWrapper::lending(const Transport& transport) noexcept {
   const auto* face = dynamic_cast<const Face*>(&transport);
   return face ? &face->wrapper() : nullptr;
+}
+
+std::string ProtocolWrapper::logPrefix() const {
+  return wrapped_ ? wrapped_->logPrefix() : Protocol::logPrefix();
 }
 
 void ProtocolWrapper::wrapProtocol(std::shared_ptr<Protocol> wrapped) {

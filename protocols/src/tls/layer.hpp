@@ -47,6 +47,8 @@ class Layer final : public Connection {
   void peerEnded();
   /// @return what the protocol above was told
   Failure lost(const Failure& reason);
+  /// Who is above, for a log.
+  std::string abovePrefix() const { return above_ ? above_->logPrefix() + " over TLS" : std::string("TLS"); }
   /// Cuts the cycle with the protocol above.
   void letGo() noexcept;
   /// @}
@@ -87,6 +89,9 @@ class Layer final : public Connection {
   bool getTcpKeepAlive() const override { return below_->getTcpKeepAlive(); }
   Takeover takeOver(std::shared_ptr<Protocol> layer) override;
   bool whenDispatchEnds(Function<void()> call) override;
+  void checkThread(const char* function) const override {
+    if (!lost_) below_->checkThread(function);
+  }
 
   // Connection
   Deferred<void> handshake() override;
@@ -224,6 +229,7 @@ class Layer final : public Connection {
 class LayerProtocol final : public Protocol, public HalfCloseable {
  public:
   explicit LayerProtocol(Ref<Layer> layer) : layer_(std::move(layer)) {}
+  std::string logPrefix() const override { return layer_->abovePrefix(); }
   ~LayerProtocol() override { layer_->letGo(); }
 
   /// Where to leave the reason of the end, for a factory that is told next.

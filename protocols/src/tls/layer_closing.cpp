@@ -16,6 +16,7 @@ bool Layer::disconnecting() const noexcept {
 }
 
 void Layer::loseConnection() {
+  checkThread("Transport::loseConnection");
   if (ended() || closing_) return;
   if (!established_ && pending_.empty() && !hasProducer())
     return fail(Failure(ConnectionLost("The connection was closed before the TLS handshake was through.")));
@@ -31,12 +32,14 @@ void Layer::loseConnection() {
 }
 
 void Layer::loseWriteConnection() {
+  checkThread("Transport::loseWriteConnection");
   if (ended() || closing_ || writeClosing_) return;
   writeClosing_ = true;
   schedule();
 }
 
 void Layer::abortConnection() {
+  checkThread("Transport::abortConnection");
   if (lost_ || aborted_) return;
   aborted_ = true;
   std::string().swap(pending_);

@@ -165,12 +165,14 @@ void Layer::peerEnded() {
 }
 
 void Layer::pauseProducing() {
+  checkThread("Transport::pauseProducing");
   if (ended() || closing_ || !reading_) return;
   reading_ = false;
   if (established_) below_->pauseProducing();
 }
 
 void Layer::resumeProducing() {
+  checkThread("Transport::resumeProducing");
   if (ended() || closing_ || reading_) return;
   reading_ = true;
   if (!established_) return;

@@ -64,11 +64,13 @@ Layer::Extras& Layer::extras() {
 // ---- writing ----
 
 void Layer::write(std::string_view data) {
+  checkThread("Transport::write");
   put(data);
   written();
 }
 
 void Layer::writeSequence(std::span<const std::string_view> pieces) {
+  checkThread("Transport::writeSequence");
   for (const auto& piece : pieces) put(piece);
   written();
 }
@@ -222,6 +224,7 @@ void Layer::setMaxWriteBuffer(std::size_t bytes) {
 }
 
 Deferred<void> Layer::drained() {
+  checkThread("Transport::drained");
   Deferred<void> done;
   if (lost_ || fate_) {
     done.errback(*fate_);
@@ -252,6 +255,7 @@ void Layer::fireDrained() {
 // ---- producers ----
 
 void Layer::registerProducer(std::shared_ptr<PushProducer> producer) {
+  checkThread("Transport::registerProducer");
   if (!producer) throw std::invalid_argument("registerProducer needs a producer, and got a null pointer");
   if (ended()) return producer->stopProducing();
   if (hasProducer()) throw std::logic_error("registerProducer: there is a producer already; unregister it first");
@@ -262,6 +266,7 @@ void Layer::registerProducer(std::shared_ptr<PushProducer> producer) {
 }
 
 void Layer::registerProducer(std::shared_ptr<PullProducer> producer) {
+  checkThread("Transport::registerProducer");
   if (!producer) throw std::invalid_argument("registerProducer needs a producer, and got a null pointer");
   if (ended()) return producer->stopProducing();
   if (hasProducer()) throw std::logic_error("registerProducer: there is a producer already; unregister it first");
@@ -273,6 +278,7 @@ void Layer::registerProducer(std::shared_ptr<PullProducer> producer) {
 }
 
 void Layer::unregisterProducer() {
+  checkThread("Transport::unregisterProducer");
   if (!hasProducer()) return;
   const auto push = std::exchange(extras_->push, nullptr);
   const auto pull = std::exchange(extras_->pull, nullptr);

@@ -32,6 +32,10 @@ class BIGHT_API PollTarget {
   /// Something has happened. Must not throw. May add, change and remove any registration, also its own.
   virtual void ready(unsigned events) noexcept = 0;
 
+  /// Who this is, for a log: "Echo, connected to 127.0.0.1:4711". As it comes, the name of the type. Asked only in the
+  /// reactor's thread, and only when something is wrong.
+  virtual std::string describe() const;
+
  protected:
   ~PollTarget() = default;
 };
@@ -53,6 +57,8 @@ class BIGHT_API Poller {
 
   /// Called by `dispatch`. `context` is what was given with it.
   using Hook = void (*)(void* context) noexcept;
+  /// The same, after each target; null if that may be gone.
+  using AfterEach = void (*)(void* context, const PollTarget* target) noexcept;
 
   virtual ~Poller();
 
@@ -82,7 +88,7 @@ class BIGHT_API Poller {
   static Duration steadyNow() noexcept;
 
   /// For the reactor: what `dispatch` calls after each target.
-  void setAfterEach(Hook afterEach, void* context) noexcept;
+  void setAfterEach(AfterEach afterEach, void* context) noexcept;
   /// For the reactor: what `dispatch` calls before the next target, once. Null: nothing.
   void setBeforeNext(Hook beforeNext) noexcept { beforeNext_ = beforeNext; }
 
@@ -94,14 +100,26 @@ class BIGHT_API Poller {
   /// How a poller calls a target. The reactor ends each dispatch here: it sends what was written.
   void dispatch(PollTarget& target, unsigned events) noexcept {
     if (beforeNext_) std::exchange(beforeNext_, nullptr)(context_);
+    dispatched_ = &target;
     target.ready(events);
-    if (afterEach_) afterEach_(context_);
+    const PollTarget* const still = std::exchange(dispatched_, nullptr);
+    if (afterEach_) afterEach_(context_, tellsRemovals_ ? still : nullptr);
+  }
+
+  /// A poller that calls `removed` whenever a registration ends says so here, once: then the reactor can name a target
+  /// that took too long. Without it, it says "a descriptor".
+  void tellsRemovals() noexcept { tellsRemovals_ = true; }
+  /// `target` will not be called any more, and may be destroyed.
+  void removed(const PollTarget& target) noexcept {
+    if (dispatched_ == &target) dispatched_ = nullptr;
   }
 
  private:
   Hook beforeNext_ = nullptr;
-  Hook afterEach_ = nullptr;
+  AfterEach afterEach_ = nullptr;
   void* context_ = nullptr;
+  const PollTarget* dispatched_ = nullptr;
+  bool tellsRemovals_ = false;
 };
 
 /// Makes a poller. It may throw, if the system does not let it.

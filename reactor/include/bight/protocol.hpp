@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -60,6 +61,10 @@ class BIGHT_API Protocol : public std::enable_shared_from_this<Protocol> {
   /// the connection is lost: at once. If the protocol dies without ever having been connected, it fires then. Any number
   /// may wait.
   Deferred<void> whenLost();
+
+  /// Who this is, for a log; as it comes, the name of the class. Layers name the protocol above them. (Twisted:
+  /// ILoggingContext.logPrefix)
+  virtual std::string logPrefix() const;
 
   /// How many bytes this protocol was given and has not acted upon yet: those behind the line that it is just treating,
   /// for one. Whoever changes what the bytes of the connection mean (`tls::startTLS`) refuses if there are any.

@@ -15,6 +15,7 @@
 
 #include <bight/adopt.hpp>
 #include <bight/core.hpp>
+#include <bight/counters.hpp>
 #include <bight/deferred.hpp>
 #include <bight/export.hpp>
 #include <bight/fdset.hpp>
@@ -31,6 +32,10 @@
 #include <bight/unix.hpp>
 
 namespace bight {
+
+namespace detail {
+class Vitals;
+}
 
 /// An event loop with all its abilities. Code that needs one of them should ask for the narrow class: that is easier to
 /// test.
@@ -55,8 +60,16 @@ class BIGHT_API Reactor : public ReactorCore,
   /// The backend: "select", "poll", "epoll", "kqueue", or the name of a registered poller.
   virtual std::string_view name() const noexcept = 0;
 
-  /// Callbacks that hold up the loop for at least this long are logged; 100 ms at first, 0 switches it off.
+  /// A callback that holds up the loop for at least this long is logged, with what it was: the protocol and its peer,
+  /// the function in which a timed call was written. 100 ms at first; 0 switches it off, and the measuring too.
   virtual void setSlowCallbackLimit(Duration limit) = 0;
+
+  /// What this reactor has done so far. Cheap, and may be called from any thread.
+  virtual ReactorCounters counters() const noexcept;
+  /// `counters().longestTurn` begins anew, so that a report can tell the longest of its own time.
+  virtual void forgetLongestTurn();
+  /// For `Watchdog`; null if this reactor gives no signs of life.
+  virtual std::shared_ptr<detail::Vitals> vitals() const;
 
   /// How long the shutdown waits for calls that run in the reactor's thread pool; 5 s at first. Then it logs what it
   /// leaves behind.

@@ -183,6 +183,12 @@ class BIGHT_API Transport : public Consumer {
   /// @returns false, without keeping `call`, if this transport knows of no dispatches: do it at once, then
   virtual bool whenDispatchEnds(Function<void()> call);
 
+  /// Catches a call from another thread than the reactor's, as every function of a transport does that reaches a
+  /// reactor: a layer that keeps something of its own asks first. `function` is named in the message. A transport
+  /// without a reactor does nothing.
+  /// @throws WrongThread in debug builds; others log it once
+  virtual void checkThread(const char* function) const;
+
   /// @}
   /// @name For `sendFile`, which is what to call: the system copies from a file to the connection
   /// @{

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <unordered_set>
 #include <utility>
@@ -60,6 +61,9 @@ class BIGHT_API ProtocolWrapper : public Protocol {
 
   /// The wrapper that lends `transport` to its protocol; null if that is no wrapper's.
   static const ProtocolWrapper* lending(const Transport& transport) noexcept;
+
+  /// That of the protocol above, if there is one.
+  std::string logPrefix() const override;
 
   /// @name The way up
   /// @{
