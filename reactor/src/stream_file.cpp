@@ -44,6 +44,7 @@ std::ptrdiff_t StreamConnection::sendFrom([[maybe_unused]] int file, [[maybe_unu
     while (sent < 0 && errno == EINTR);
   }
   const int error = errno;
+  countSent(sent);
   if (sent > 0) extras_->moved = true;
   if (sent < 0 && (error == EPIPE || error == ECONNRESET || error == ETIMEDOUT)) sendFailed(error);
   extras_->pullAsked = false;  // ask again, as after a write
