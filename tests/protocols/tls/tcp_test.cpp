@@ -1,6 +1,9 @@
 // TLS over real connections, on every backend.
 #include <bight/reactor.hpp>
+#include <bight/reactor_errors.hpp>
 #include <bight/tls.hpp>
+
+#include <thread>
 
 #include "tls_fixture.hpp"
 
@@ -206,6 +209,20 @@ BOOST_DATA_TEST_CASE(a_live_connection_switches, reactors(), backend) {
   BOOST_TEST(isExactly<ConnectionDone>(client->closedReason()), message(client->closedReason()));
   BOOST_TEST(isExactly<ConnectionDone>(server->closedReason()), message(server->closedReason()));
 }
+
+#ifndef NDEBUG
+// B37: a layer keeps bytes of its own, so it asks before it touches them.
+BOOST_DATA_TEST_CASE(a_call_from_another_thread_is_caught, reactors(), backend) {
+  Net net(backend);
+  spin(*net.reactor, [&] { return net.server->events.size() == 2 && net.client->events.size() == 2; });
+  std::thread([&] {
+    BOOST_CHECK_THROW(net.client->transport().write("x"), WrongThread);
+    BOOST_CHECK_THROW(net.client->transport().loseConnection(), WrongThread);
+  }).join();
+  BOOST_TEST(net.client->transport().writeBufferSize() == 0U);
+  BOOST_TEST(!net.client->transport().disconnecting());
+}
+#endif
 
 // C7, C28: the end of the reactor ends TLS connections, in the handshake and after it.
 BOOST_DATA_TEST_CASE(the_end_of_the_reactor_ends_them_all, reactors(), backend) {
