@@ -113,6 +113,7 @@ void StreamConnection::sendKeptWithCargo() noexcept {
     ssize_t sent;
     do sent = ::sendmsg(fd_, &message, quietly);
     while (sent < 0 && errno == EINTR);
+    countSent(sent);
     if (sent <= 0) {
       if (sent < 0 && !isTransient(errno)) return sendFailed(errno);
       break;
@@ -139,6 +140,7 @@ void StreamConnection::sendKeptWithCargo() noexcept {
   message.msg_controllen = sizeof control;
   const ssize_t got = ::recvmsg(fd_, &message, closedOnExec);
   if (got < 0) return receivedNothing(got);
+  reactor().count().bytesIn.add(static_cast<std::uint64_t>(got));
   std::vector<FileDescriptor> descriptors = unload(message);
   if (message.msg_flags & MSG_CTRUNC)
     return doom(Failure(FileDescriptorOverrun(
