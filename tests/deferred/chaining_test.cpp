@@ -13,12 +13,6 @@
 
 using namespace bight;
 
-namespace {
-
-const auto boom = [](auto&&...) -> int { throw std::runtime_error("boom"); };
-
-}  // namespace
-
 BOOST_FIXTURE_TEST_SUITE(DeferredChaining, Trace)
 
 // A22a
