@@ -52,7 +52,7 @@ Deferred<void> fetchAll(Reactor& reactor, const std::map<std::string, Address>& 
   for (const auto& [name, address] : sites) {
     responses.push_back(get(reactor, address)
                             .addTimeout(std::chrono::seconds(5), reactor)
-                            .addCallback([&homepages, name = name](std::string html) { homepages[name] = html; }));
+                            .addCallback([&homepages, site = name](std::string html) { homepages[site] = html; }));
   }
   return gatherResults(std::move(responses), true);
 }
