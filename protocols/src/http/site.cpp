@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <stdexcept>
 
 #include <bight/http/serializer.hpp>
@@ -13,16 +14,18 @@ namespace detail {
 
 namespace {
 constexpr std::size_t mostSpare = 16;
-constexpr std::size_t mostKeptBytes = 8192;  // in one that is spare
+constexpr std::size_t mostKeptBytes = 8192;                             // in one that is spare
+constexpr Duration longestTimeout = std::chrono::hours(10 * 365 * 24);  // the wheel counts seconds in 32 bits
 }  // namespace
 
 SiteState::SiteState(ReactorTime& clock, std::shared_ptr<Resource> root, const SiteOptions& options)
     : options_(options), clock_(clock), root_(std::move(root)), deadlines_(clock, &Connection::deadlinePassed) {
   if (!root_) throw std::invalid_argument("bight::http::Site: the root resource is null");
-  for (Duration timeout :
-       {options.headTimeout, options.bodyTimeout, options.requestTimeout, options.idleTimeout, options.sendTimeout}) {
-    if (timeout < Duration(0))
+  for (Duration* timeout : {&options_.headTimeout, &options_.bodyTimeout, &options_.requestTimeout,
+                            &options_.idleTimeout, &options_.sendTimeout}) {
+    if (*timeout < Duration(0))
       throw std::invalid_argument("bight::http::SiteOptions: a timeout is negative; zero means none");
+    *timeout = std::min(*timeout, longestTimeout);
   }
   if (options.streamBuffer == 0)
     throw std::invalid_argument("bight::http::SiteOptions: streamBuffer is zero; no stream could write anything");

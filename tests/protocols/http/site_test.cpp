@@ -482,6 +482,20 @@ BOOST_AUTO_TEST_CASE(deadlines_of_zero_are_none) {
   BOOST_TEST(served.ask("Host: a\r\n\r\n") == textAnswer("Hello!"));
 }
 
+BOOST_AUTO_TEST_CASE(deadlines_may_be_as_distant_as_a_duration_can_be) {
+  Tree tree;
+  constexpr Duration never = Duration::max();
+  Served served(tree.root, {.headTimeout = never,
+                            .bodyTimeout = never,
+                            .requestTimeout = never,
+                            .idleTimeout = never,
+                            .sendTimeout = never});
+  served.clock.advance(1000h);
+  served.send("GET /hello HTTP/1.1\r\n");
+  served.clock.advance(1000h);
+  BOOST_TEST(served.ask("Host: a\r\n\r\n") == textAnswer("Hello!"));
+}
+
 BOOST_AUTO_TEST_CASE(no_timer_is_left_when_the_connections_have_gone) {
   Tree tree;
   Served served(tree.root);
