@@ -96,7 +96,7 @@ Deferred<std::shared_ptr<Port>> StandardIOEndpoint::listen(std::shared_ptr<Facto
   return execute([&]() -> std::shared_ptr<Port> {
     auto protocol = factory->buildProtocol(UNIXAddress());
     if (!protocol) throw NoProtocol(toString());
-    StandardIO(reactor_, std::move(protocol), in_, out_);
+    const StandardIO console(reactor_, std::move(protocol), in_, out_);  // the reactor keeps what it needs
     listened_ = true;
     return std::make_shared<ConsolePort>();
   });

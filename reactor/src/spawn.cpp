@@ -126,7 +126,9 @@ void closeOnExec(unsigned from, unsigned to) noexcept {
 /// A function of its own: what lies on its stack is shared with the child.
 [[gnu::noinline]] pid_t borrow(Ready& ready) noexcept {
 #ifdef __linux__
-  const pid_t pid = ::vfork();
+  // posix_spawn() has no terminals, no users and no word of which step failed. What a vfork child may do is what
+  // becomeProgram() does.
+  const pid_t pid = ::vfork();  // NOLINT(bugprone-unsafe-functions)
   if (pid == 0) becomeProgram(ready);
   return pid;
 #else
@@ -234,7 +236,7 @@ pid_t spawn(const SpawnPlan& plan) {
   ready.argv.push_back(nullptr);
   std::vector<std::string> variables;
   if (plan.options.env) {
-    for (const auto& [name, value] : *plan.options.env) variables.push_back(name + "=" + value);
+    for (const auto& [name, value] : *plan.options.env) variables.emplace_back(name).append("=").append(value);
     for (auto& each : variables) ready.envp.push_back(each.data());
     ready.envp.push_back(nullptr);
     ready.environment = ready.envp.data();

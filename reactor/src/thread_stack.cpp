@@ -99,10 +99,10 @@ std::string hex(std::uintptr_t number) {
 /// "chat::Room::dataReceived(…) in /usr/bin/chat (0x12ab)": what a person wants, then what addr2line wants.
 std::string named(void* frame, bool isReturnAddress) {
   // A return address may be the first one of the next function.
-  const auto address = reinterpret_cast<std::uintptr_t>(frame) - (isReturnAddress ? 1 : 0);
+  const char* const address = static_cast<const char*>(frame) - (isReturnAddress ? 1 : 0);
   Dl_info about{};
-  if (::dladdr(reinterpret_cast<const void*>(address), &about) == 0 || !about.dli_fname) return hex(address);
-  const std::uintptr_t offset = address - reinterpret_cast<std::uintptr_t>(about.dli_fbase);
+  if (::dladdr(address, &about) == 0 || !about.dli_fname) return hex(reinterpret_cast<std::uintptr_t>(address));
+  const auto offset = static_cast<std::uintptr_t>(address - static_cast<const char*>(about.dli_fbase));
   return (about.dli_sname ? demangled(about.dli_sname) : "a function without a name") + " in " + about.dli_fname +
          " (" + hex(offset) + ")";
 }

@@ -6,7 +6,7 @@ import os
 import shlex
 import subprocess
 
-DROPPED_WITH_ARGUMENT = {'-o', '-MF', '-MQ', '-MT'}
+DROPPED_WITH_ARGUMENT = {'-o', '-MF', '-MQ', '-MT', '-include', '-include-pch'}  # the last two bring a precompiled header
 DROPPED = {'-MD', '-MMD', '-c', '-Winvalid-pch', '-Werror'}  # a test that wants -Werror says so
 
 

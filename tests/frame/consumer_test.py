@@ -56,7 +56,8 @@ def as_subproject(source, stage, prefix, work, compiler):
     os.mkdir(os.path.join(project, 'subprojects'))
     os.symlink(source, os.path.join(project, 'subprojects/bight'))
     build = os.path.join(work, 'build')
-    step('meson', 'setup', build, project, '--wrap-mode=nodownload', '--force-fallback-for=bight', '-Dbight:default_library=shared', env={'CXX': shlex.join(compiler)})
+    step('meson', 'setup', build, project, '--wrap-mode=nodownload', '--force-fallback-for=bight', '-Dbight:default_library=shared',
+         '-Dbuildtype=plain', env={'CXX': shlex.join(compiler)})
     step('ninja', '-C', build, 'consumer')
     return os.path.join(build, 'consumer')
 

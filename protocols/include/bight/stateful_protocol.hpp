@@ -123,10 +123,10 @@ class StatefulStringProtocol : public Receiver {
     if (state_.function) state_ = (static_cast<Self&>(*this).*state_.function)(string);
   }
 
- protected:
+ private:
+  friend Self;  // alone: whoever derives names itself
   explicit StatefulStringProtocol(Next initial) noexcept : state_(initial) {}
 
- private:
   Next state_;
 };
 

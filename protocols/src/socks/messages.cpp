@@ -226,7 +226,7 @@ bool ClientOpening::advance() {
       if (version != 5) throw ProtocolError("the server does not answer in version 5");
       if (answer == noMethod) throw RefusedError(Reply::notAllowed, "it accepts no way to authenticate that we offer");
       if (answer == byPassword && !options_.user.empty()) {
-        output_ += 1;
+        output_ += '\x01';
         appendCounted(output_, options_.user);
         appendCounted(output_, options_.password);
         state_ = State::password;

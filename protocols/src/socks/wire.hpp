@@ -118,13 +118,13 @@ inline void appendCounted(std::string& to, std::string_view bytes) {
 /// An address of version 5: IPv4, IPv6 or a name.
 inline void appendAddress(std::string& to, const Address& address) {
   if (const auto* v4 = address.get<IPv4Address>()) {
-    to += 1;
+    to += '\x01';
     appendBytes(to, v4->bytes());
   } else if (const auto* v6 = address.get<IPv6Address>()) {
-    to += 4;
+    to += '\x04';
     appendBytes(to, v6->bytes());
   } else {
-    to += 3;
+    to += '\x03';
     appendCounted(to, address.host());
   }
   appendNumber(to, address.port());

@@ -46,7 +46,7 @@ class WrappedClient final : public ClientEndpoint {
     const auto remembering = std::make_shared<Remembering>(std::move(factory));
     return endpoint_->connect(wrapClient(clock_, remembering, context_, hostname_))
         .addCallback([remembering, where = toString()](const Connected&) {
-          const Connected above = remembering->take();
+          Connected above = remembering->take();
           Connection* connection = Connection::of(above->transport());
           if (!connection) throw std::logic_error("the protocol has left its TLS connection in connectionMade()");
           return connection->handshake()

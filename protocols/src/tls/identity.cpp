@@ -26,7 +26,7 @@ std::string where(const Pem& pem, const char* what) {
 int givePassphrase(char* buffer, int size, int, void* given) {
   const auto& passphrase = *static_cast<const std::string*>(given);
   if (passphrase.empty() || passphrase.size() > static_cast<std::size_t>(size)) return -1;
-  std::memcpy(buffer, passphrase.data(), passphrase.size());
+  std::copy(passphrase.begin(), passphrase.end(), buffer);  // its length is returned; nothing ends it
   return static_cast<int>(passphrase.size());
 }
 
