@@ -22,7 +22,7 @@ std::size_t characters(std::string_view text) {
   return count;
 }
 
-/// Control characters are U+0000 to U+001F, U+007F, and U+0080 to U+009F, which UTF-8 writes as C2 80 to C2 9F.
+/// Control characters are U+0000 to U+001F, U+007F, and U+0080 to U+009F, which UTF-8 writes as 0xC2 0x80 to 0xC2 0x9F.
 bool hasControlCharacter(std::string_view text, std::string_view allowed) {
   unsigned char before = 0;
   for (const char byte : text) {

@@ -1,4 +1,4 @@
-// Receiving (B11)
+// Receiving (B51, B54)
 // ---------------
 // One datagram after the other, until there is none; but after 256 KiB or 256 datagrams the others in the loop have their turn. Reading
 // several with one call (recvmmsg) was measured and is not faster: docs/design/07-datagrams-and-unix.md.

@@ -1,5 +1,5 @@
 /// @file
-/// Internal: the descriptors that users let the reactor watch (B16).
+/// Internal: the descriptors that users let the reactor watch (B70).
 #pragma once
 
 #include <memory>

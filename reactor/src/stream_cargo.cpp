@@ -1,4 +1,4 @@
-// Descriptors that travel with bytes, over UNIX sockets (B12).
+// Descriptors that travel with bytes, over UNIX sockets (B57).
 //
 // Sending: while any waits, everything written goes to the connection's own output, and leaves in messages that begin with the byte a
 // descriptor is tied to and end before the next such byte. So each is with its byte, whatever the system takes at once. Whether all of them

@@ -1,4 +1,4 @@
-// Accepting, and what to do when it does not work (B14)
+// Accepting, and what to do when it does not work (B60, B61)
 // -----------------------------------------------------
 // Connections are accepted in batches whose size follows the need, so that a flood of newcomers does not starve those
 // who are there.

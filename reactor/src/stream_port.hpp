@@ -55,7 +55,7 @@ class StreamPort : public Port, public std::enable_shared_from_this<StreamPort>,
   Descriptor socket_;
   Descriptor reserve_;  // given up for a moment when descriptors run out
   PollHandle* handle_ = nullptr;
-  std::size_t numberAccepts_ = 100;  // how many to accept in one turn at most (B14)
+  std::size_t numberAccepts_ = 100;  // how many to accept in one turn at most (B60)
   bool complained_ = false;          // this burst of trouble has been logged
   DelayedCall restCall_;
   std::shared_ptr<StreamPort> self_;

@@ -1,4 +1,4 @@
-// Whose is the file? (B12)
+// Whose is the file? (B56)
 // ------------------------
 // A server that dies leaves its socket's file behind, and bind() fails for the next one. Twisted asks for a lock file with the server's number
 // in it, which does not help if another process has got that number meanwhile. Here the socket itself is asked: connecting to one that nobody

@@ -122,7 +122,7 @@ std::uint64_t numberFrom(const char* variable, std::uint64_t otherwise) {
 
 BOOST_AUTO_TEST_SUITE(ChainProperty)
 
-// A1-A5, A7, A63
+// The rules of property/model.hpp
 BOOST_AUTO_TEST_CASE(random_programs_do_what_the_model_says) {
   const bool one = std::getenv("BIGHT_SEED");
   const std::uint64_t first = numberFrom("BIGHT_SEED", 1);

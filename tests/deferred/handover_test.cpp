@@ -102,7 +102,7 @@ BOOST_AUTO_TEST_CASE(a_chain_is_not_returned_through_a_handle_whose_type_it_has_
   BOOST_TEST(got == 100);
 }
 
-// A23
+// A23, A24
 BOOST_AUTO_TEST_CASE(after_a_ready_result_was_handed_over_nothing_is_left_at_another_handle_of_its_type) {
   Deferred<std::string> first = succeed(std::string(100, 'x'));
   Deferred<void> between = first.addCallback([](const std::string&) {});

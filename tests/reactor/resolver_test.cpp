@@ -148,7 +148,7 @@ BOOST_AUTO_TEST_CASE(a_resolver_can_be_installed) {
   BOOST_CHECK_THROW(reactor.resolve("a.example", {.family = AddressFamily::local}), std::invalid_argument);
 }
 
-// B10: one lookup for many who ask, answers for a moment, failures for a shorter one.
+// B48: one lookup for many who ask, answers for a moment, failures for a shorter one.
 BOOST_AUTO_TEST_CASE(answers_are_kept_for_a_moment) {
   testing::Clock clock;
   const auto names = std::make_shared<testing::MemoryNameResolver>();
@@ -188,7 +188,7 @@ BOOST_AUTO_TEST_CASE(answers_are_kept_for_a_moment) {
   BOOST_TEST(cache.size() == 0U);
 }
 
-// B10: cancelling one of many leaves the others alone; cancelling the last cancels the lookup.
+// B48: cancelling one of many leaves the others alone; cancelling the last cancels the lookup.
 BOOST_AUTO_TEST_CASE(the_last_to_cancel_ends_the_lookup) {
   testing::Clock clock;
   const auto names = std::make_shared<testing::MemoryNameResolver>();
@@ -213,7 +213,7 @@ BOOST_AUTO_TEST_CASE(the_last_to_cancel_ends_the_lookup) {
   BOOST_CHECK_THROW(CachingNameResolver(nullptr, clock), std::invalid_argument);
 }
 
-// B10: threads, their limit, and cancelling what waits for its turn.
+// B48: threads, their limit, and cancelling what waits for its turn.
 BOOST_DATA_TEST_CASE(lookups_run_in_threads, reactors(), backend) {
   const auto reactor = makeReactor(backend);
   Gate gate;

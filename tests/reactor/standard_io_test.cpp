@@ -145,7 +145,7 @@ BOOST_DATA_TEST_CASE(devices_that_cannot_be_waited_for_work, data::make(backends
   BOOST_TEST(console->closedReason()->check<ConnectionDone>());
 }
 
-BOOST_DATA_TEST_CASE(half_closeable_protocols_go_on_with_one_half, data::make(backends()), backend) {  // C4
+BOOST_DATA_TEST_CASE(half_closeable_protocols_go_on_with_one_half, data::make(backends()), backend) {  // C24
   {
     const Pipe in;
     const Pipe out;
@@ -257,7 +257,7 @@ BOOST_DATA_TEST_CASE(the_numbers_of_the_standard_descriptors_stay_taken, data::m
   ::close(in.readEnd());
 }
 
-BOOST_DATA_TEST_CASE(a_slow_reader_holds_up_its_producer, data::make(backends()), backend) {  // C5
+BOOST_DATA_TEST_CASE(a_slow_reader_holds_up_its_producer, data::make(backends()), backend) {  // C26
   struct Zeros : PullProducer {
     explicit Zeros(Transport& t) : to(t) {}
     void resumeProducing() override {

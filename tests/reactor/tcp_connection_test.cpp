@@ -231,7 +231,7 @@ BOOST_DATA_TEST_CASE(a_lost_transport_is_harmless, reactors(), backend) {
   BOOST_TEST((survivor->transport().getPeer() == peer));
 }
 
-// C7 of the reactor, and DESIGN 4: connectionLost is called exactly once also when the reactor is destroyed.
+// B7: connectionLost is called exactly once also when the reactor is destroyed.
 BOOST_DATA_TEST_CASE(the_end_of_the_reactor_is_the_end_of_its_connections, reactors(), backend) {
   auto pair = std::make_unique<Pair<>>(backend);
   const auto server = pair->server;
@@ -317,7 +317,7 @@ BOOST_DATA_TEST_CASE(what_the_peer_said_before_it_went_is_still_read, reactors()
   BOOST_TEST(is<ConnectionLost>(probe->closedReason()));
 }
 
-// B14 of the shape page: many small writes, interleaved over many connections, arrive in order.
+// The shape page: many small writes, interleaved over many connections, arrive in order.
 BOOST_DATA_TEST_CASE(interleaved_small_writes_keep_their_order, reactors(), backend) {
   const auto reactor = makeReactor(backend);
   std::vector<std::shared_ptr<Probe>> servers;

@@ -226,7 +226,7 @@ BOOST_DATA_TEST_CASE(the_end_of_the_reactor_fails_the_attempt, reactors(), backe
              boost::test_tools::per_element());
 }
 
-// Factory::forProtocol: arguments are kept; std::ref passes references.
+// C7: Factory::forProtocol: arguments are kept; std::ref passes references.
 BOOST_DATA_TEST_CASE(for_protocol_makes_one_for_each_connection, reactors(), backend) {
   class Counting : public Protocol {
    public:

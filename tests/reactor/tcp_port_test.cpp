@@ -126,7 +126,7 @@ BOOST_DATA_TEST_CASE(a_factory_may_refuse, reactors(), backend) {
   BOOST_TEST(factory->built.size() == 1U);
 }
 
-// B14 (60): what buildProtocol throws is logged, closes that connection, and no other.
+// B60: what buildProtocol throws is logged, closes that connection, and no other.
 BOOST_DATA_TEST_CASE(a_throwing_build_protocol_is_logged, reactors(), backend) {
   LogCatcher log;
   const auto reactor = makeReactor(backend);
@@ -144,7 +144,7 @@ BOOST_DATA_TEST_CASE(a_throwing_build_protocol_is_logged, reactors(), backend) {
   BOOST_TEST(log.count("no protocol today") == 1U);
 }
 
-// B14 (60): a port may be stopped, and its handle dropped, in the middle of its own batch.
+// B60: a port may be stopped, and its handle dropped, in the middle of its own batch.
 BOOST_DATA_TEST_CASE(a_port_may_stop_inside_its_own_accept_batch, reactors(), backend) {
   const auto reactor = makeReactor(backend);
   std::shared_ptr<Port> port;
@@ -165,7 +165,7 @@ BOOST_DATA_TEST_CASE(a_port_may_stop_inside_its_own_accept_batch, reactors(), ba
   BOOST_TEST(factory->events == (std::vector<std::string>{"start", "stop"}), boost::test_tools::per_element());
 }
 
-// B14 (60): many at once.
+// B60: many at once.
 BOOST_DATA_TEST_CASE(a_burst_of_connections_is_accepted, reactors(), backend) {
   const auto reactor = makeReactor(backend);
   const auto factory = probes();
@@ -176,7 +176,7 @@ BOOST_DATA_TEST_CASE(a_burst_of_connections_is_accepted, reactors(), backend) {
   BOOST_TEST(factory->built.size() == 250U);
 }
 
-// B14 (61): without descriptors peers see a close, not a hang; one line in the log; afterwards all is well.
+// B61: without descriptors peers see a close, not a hang; one line in the log; afterwards all is well.
 BOOST_DATA_TEST_CASE(without_descriptors_peers_are_closed_and_the_port_survives, reactors(), backend) {
   LogCatcher log;
   const auto reactor = makeReactor(backend);

@@ -275,7 +275,7 @@ BOOST_DATA_TEST_CASE(exceptions_are_logged_and_the_port_goes_on, reactors(), bac
   two.spinUntil([&] { return log.count("how rude") == 1; });
 }
 
-// B11, B12: a port that is flooded leaves the others their turn; and no datagram is left lying.
+// B12, B15: a port that is flooded leaves the others their turn; and no datagram is left lying.
 BOOST_DATA_TEST_CASE(a_flood_does_not_starve_the_loop, reactors(), backend) {
   Two two(backend, {.interface = "127.0.0.1", .maxPacketSize = 600});
   std::size_t inOneTurn = 0;

@@ -1,4 +1,4 @@
-// The plain model of a chain: what A1 to A5 and A7 say, one by one, with no thought of speed.
+// The plain model of a chain: what the rules say, one by one, with no thought of speed.
 #pragma once
 
 #include <deque>
@@ -178,7 +178,7 @@ class ChainModel {
     if (chain.cancellerDestroyed) std::exchange(chain.cancellerDestroyed, nullptr)();
   }
 
-  // --- A1: firing
+  // --- Firing
 
   /// A2, A35.
   bool mayFire(Chain& chain) {
@@ -198,7 +198,7 @@ class ChainModel {
     unrefer(&chain);
   }
 
-  // --- A2, A3: running
+  // --- Running
 
   bool runnable(const Chain& chain) { return chain.called && !chain.running && chain.pauses == 0 && !chain.waitingOn; }
 
@@ -284,7 +284,7 @@ class ChainModel {
     chain.result = failed(failure);
   }
 
-  // --- A4, A5
+  // --- Pausing and cancelling
 
   void unpause(Chain& chain) {
     if (chain.pauses == 0) throw Misuse{"misuse"};

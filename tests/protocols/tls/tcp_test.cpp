@@ -98,7 +98,7 @@ BOOST_DATA_TEST_CASE(bytes_go_both_ways_and_a_close_is_done_on_both_sides, react
   BOOST_TEST(isExactly<ConnectionDone>(net.server->closedReason()), message(net.server->closedReason()));
 }
 
-// C2, C7: the client factory hears why TLS ended, after the protocol; startFactory and stopFactory go through.
+// C1, C2: the client factory hears why TLS ended, after the protocol; startFactory and stopFactory go through.
 BOOST_DATA_TEST_CASE(a_refused_certificate_is_the_reason_for_protocol_and_factory, reactors(), backend) {
   Net net(backend, "b.example");
   net.untilClosed();
@@ -140,7 +140,7 @@ BOOST_DATA_TEST_CASE(writes_of_a_timer_are_joined_and_leave_with_its_dispatch, r
   BOOST_TEST(net.client->transport().writeBufferSize() == 0U);
 }
 
-// C5: a peer that does not read pauses the producer, and costs no more than the limits.
+// C26: a peer that does not read pauses the producer, and costs no more than the limits.
 BOOST_DATA_TEST_CASE(a_peer_that_does_not_read_pauses_the_producer, reactors(), backend) {
   class Filling : public PushProducer {
    public:
@@ -224,7 +224,7 @@ BOOST_DATA_TEST_CASE(a_call_from_another_thread_is_caught, reactors(), backend) 
 }
 #endif
 
-// C7, C28: the end of the reactor ends TLS connections, in the handshake and after it.
+// B7, C28: the end of the reactor ends TLS connections, in the handshake and after it.
 BOOST_DATA_TEST_CASE(the_end_of_the_reactor_ends_them_all, reactors(), backend) {
   Net net(backend);
   spin(*net.reactor, [&] { return net.server->made() && net.client->made(); });
