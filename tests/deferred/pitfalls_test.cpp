@@ -2,6 +2,11 @@
 #include <bight/deferred.hpp>
 
 #include <boost/test/unit_test.hpp>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
 
 using namespace bight;
 
@@ -83,6 +88,29 @@ BOOST_AUTO_TEST_CASE(a_name_for_the_producers_end) {
   waiting.front().callback(7);
   // endregion: producer
   BOOST_TEST(got == "7");
+}
+
+BOOST_AUTO_TEST_CASE(who_awaits_takes_a_promise_first) {
+  std::optional<Promise<int>> answer;
+  // region: awaited
+  const auto ask = [&]() -> Deferred<int> {
+    Deferred<int> d;
+    answer = d.promise();                 // first: nobody could fire d itself any more
+    const int n = co_await std::move(d);  // takes d
+    co_return n + 1;
+  };
+  // endregion: awaited
+  int got = 0;
+  ask().addCallback([&](int n) { got = n; });
+  answer->callback(7);
+  BOOST_TEST(got == 8);
+  // Without a Promise the await fails at once, and the name that was moved from is of no use.
+  Deferred<int> d;
+  bool abandoned = false;
+  const auto wait = [&]() -> Deferred<void> { co_await std::move(d); };
+  wait().addErrback([&](const Failure& f) { abandoned = f.check<AbandonedError>(); });
+  BOOST_TEST(abandoned);
+  BOOST_CHECK_THROW(d.callback(7), std::logic_error);  // NOLINT(bugprone-use-after-move): that is the pitfall
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -464,12 +464,14 @@ BOOST_AUTO_TEST_SUITE_END()
 
 namespace policies_test {
 
+// region: patient
 class Patient : public LineOnlyReceiver, public TimeoutMixin {
  public:
   explicit Patient(ReactorTime& clock) : TimeoutMixin(clock) {}
   void connectionMade() override { setTimeout(60s); }
   void lineReceived(std::string_view) override { resetTimeout(); }
 };
+// endregion: patient
 
 }  // namespace policies_test
 

@@ -25,7 +25,8 @@
 /// | `fd:` | fd, domain: a socket that listens already |
 /// | `stdio:` | none: the standard input and output are the one connection |
 ///
-/// The address of a UNIX socket is a path, or '@' and an abstract name. More types are registered by `registerClientEndpoint` and `registerServerEndpoint`.
+/// The address of a UNIX socket is a path, or '@' and an abstract name. More types are registered by
+/// `registerClientEndpoint` and `registerServerEndpoint`.
 #pragma once
 
 #include <cstddef>
@@ -47,10 +48,10 @@ namespace bight {
 class Reactor;
 
 /// The description of an endpoint is wrong. The message says where in it, what was expected, and what is there:
-/// `endpoint "tcp:example.org:http": port, at character 16: expected a number from 1 to 65535, got "http"`.
+/// `endpoint "tcp:example.org:http", at character 17: port: expected a number from 1 to 65535, got "http"`.
 class BIGHT_API EndpointSyntaxError : public std::invalid_argument {
  public:
-  /// @param position  where in the description, from 0
+  /// @param position  where in the description, from 0 (the message counts from 1)
   EndpointSyntaxError(std::string_view description, std::size_t position, const std::string& problem);
   ~EndpointSyntaxError() override;
   std::size_t position() const noexcept { return position_; }

@@ -62,6 +62,7 @@ class BIGHT_API Reactor : public ReactorCore,
 
   /// A callback that holds up the loop for at least this long is logged, with what it was: the protocol and its peer,
   /// the function in which a timed call was written. 100 ms at first; 0 switches it off, and the measuring too.
+  /// Triggers of the startup and the shutdown are not timed.
   virtual void setSlowCallbackLimit(Duration limit) = 0;
 
   /// What this reactor has done so far. Cheap, and may be called from any thread.

@@ -88,8 +88,9 @@ class BIGHT_API Directory : public Resource {
   Answer render(Request& request) override;
 };
 
-/// Answers each method by a function of its own; the others with 405 and a right Allow field, OPTIONS with 204 and that
-/// field, methods that nobody has registered with 501. A function for GET answers HEAD as well.
+/// Answers each method by a function of its own. A function for GET answers HEAD as well. Without a function, OPTIONS is
+/// answered with 204 and an Allow field, the other methods of RFC 9110 and PATCH with 405 and that field, and any other
+/// token with 501. CONNECT never comes here: the server answers it with 501.
 ///
 ///     auto room = std::make_shared<http::Methods>();
 ///     room->on("GET", [&](http::Request&) { return page(); }).on("POST", [&](http::Request& r) { return say(r); });
