@@ -7,7 +7,7 @@ In README.md and under docs/ a code block says in the line before it where it co
     <!-- output of: examples/01_hello --world -->            what a program of the build prints
 
 and each such block is compared; --fix rewrites the block instead. A block of C++ that does not say where it comes from has never been
-compiled: only docs/design/, where sketches live, may have one. Links to files are followed too.
+compiled: only docs/design/, where sketches live, may have one. Links to files are followed too, and docs/README.md must lead to every page.
 """
 
 import os
@@ -22,6 +22,7 @@ from tap import Tap
 FENCE = re.compile(r'^(\s*)(`{3,}|~{3,})\s*(\S*)')
 MARK = re.compile(r'^\s*<!--\s*(from|output of):\s*(.+?)\s*-->\s*$')
 REGION = re.compile(r'\b(end)?region: ([\w-]+)')
+INDEX = 'docs/README.md'
 LINK = re.compile(r'\]\(([^)\s#]+)(#[^)\s]*)?\)')
 
 
@@ -161,6 +162,10 @@ def main():
     for path in found:
         Page(source, path, outputs, tap, fix).check()
     tap.check(f'{len(found)} pages were read', bool(found))
+    with open(os.path.join(source, INDEX), encoding='utf-8') as file:
+        linked = {os.path.normpath(os.path.join(os.path.dirname(INDEX), match[1])) for match in LINK.finditer(file.read())}
+    missing = [path for path in found if path not in linked and path != INDEX]
+    tap.check(f'{INDEX} leads to every page', not missing, missing)
     return tap.finish()
 
 
