@@ -95,6 +95,8 @@ def check_docs(tap, source, directory):
     os.chmod(os.path.join(root, 'program'), 0o755)
     good = ('<!-- from: a.cpp#one -->\n```cpp\nint y;\n  int z;\n```\n\n<!-- output of: program -->\n```text\nhello\n```\n')
     write('README.md', good)
+    write('docs/README.md', '[up](../README.md), [one](design/one.md)\n')
+    write('docs/design/one.md', 'One.\n')
     status, said = docs(source, root)
     tap.check('docs: a region and an output that agree pass', status == 0 and 'ok 2 - README.md:7: output of program' in said, said)
     write('README.md', good.replace('int y', 'int q').replace('hello', 'goodbye'))
@@ -109,6 +111,10 @@ def check_docs(tap, source, directory):
     tap.check('docs: a link to nowhere fails', docs(source, root)[0] == 1)
     write('README.md', '<!-- from: a.cpp#two -->\n```cpp\n```\n')
     tap.check('docs: an unknown region fails', docs(source, root)[0] == 1)
+    write('README.md', 'Nothing to compare.\n')
+    write('docs/design/two.md', 'Two.\n')
+    status, said = docs(source, root)
+    tap.check('docs: a page that the index does not lead to fails', status == 1 and "two.md" in said and 'one.md' not in said, said)
 
 
 def check_output(tap, source, directory):

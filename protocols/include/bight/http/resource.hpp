@@ -88,9 +88,9 @@ class BIGHT_API Directory : public Resource {
   Answer render(Request& request) override;
 };
 
-/// Answers each method by a function of its own. A function for GET answers HEAD as well. Without a function, OPTIONS is
-/// answered with 204 and an Allow field, the other methods of RFC 9110 and PATCH with 405 and that field, and any other
-/// token with 501. CONNECT never comes here: the server answers it with 501.
+/// Answers each method by a function of its own. A function for GET answers HEAD as well. Without a function, OPTIONS
+/// is answered with 204 and an Allow field, the other methods of RFC 9110 and PATCH with 405 and that field, and any
+/// other token with 501. CONNECT never comes here: the server answers it with 501.
 ///
 ///     auto room = std::make_shared<http::Methods>();
 ///     room->on("GET", [&](http::Request&) { return page(); }).on("POST", [&](http::Request& r) { return say(r); });
