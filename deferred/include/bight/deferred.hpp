@@ -42,9 +42,9 @@ namespace bight {
 /// | `Result<U>`     | whichever it holds                                                              |
 /// | `Deferred<U>`   | U or the failure, when that one has them; until then this chain waits (A22)     |
 ///
-/// A callback takes T by value, `const T&`, `T&&`, or nothing at all. An errback takes a Failure, by value or `const
-/// Failure&`, and must leave both paths with one type: it returns T, what converts to T, or one of the above; if it
-/// returns nothing, the chain carries nothing.
+/// A callback takes T by value, `const T&`, `T&`, `T&&`, or nothing at all. An errback takes a Failure, by value or
+/// `const Failure&`, and must leave both paths with one type: it returns T, what converts to T, or one of the above; if
+/// it returns nothing, the chain carries nothing.
 ///
 /// **Types along a chain.** On a temporary, `addCallback` gives the handle for the new place, so a pipeline is written
 /// in one expression, and may be dropped: it runs on.

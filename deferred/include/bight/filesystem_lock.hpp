@@ -1,5 +1,6 @@
 /// @file
-/// `FilesystemLock` and `DeferredFilesystemLock`: one process at a time. Not part of deferred.hpp: include it where it is needed.
+/// `FilesystemLock` and `DeferredFilesystemLock`: one process at a time. Not part of deferred.hpp: include it where it
+/// is needed.
 #pragma once
 
 #include <chrono>
@@ -13,7 +14,8 @@
 
 namespace bight {
 
-/// `deferUntilLocked` was called while an earlier call is still trying (A77). Twisted: `defer.AlreadyTryingToLockError`.
+/// `deferUntilLocked` was called while an earlier call is still trying (A77). Twisted:
+/// `defer.AlreadyTryingToLockError`.
 class BIGHT_API AlreadyTryingToLockError : public std::logic_error {
  public:
   explicit AlreadyTryingToLockError(const std::string& path);
@@ -21,9 +23,10 @@ class BIGHT_API AlreadyTryingToLockError : public std::logic_error {
 
 /// A file that only one holder has at a time, among all processes of a machine. Twisted: `lockfile.FilesystemLock`.
 ///
-/// It is a lock of the system on the file (`flock`), not the mere presence of a file as in Twisted: when the process that
-/// holds it dies, however it dies, the lock is free, and there is no stale one to detect. The file holds the process id of
-/// its holder, for people to read, and is removed by `unlock()`. Not for file systems shared between machines.
+/// It is a lock of the system on the file (`flock`), not the mere presence of a file as in Twisted: when the process
+/// that holds it dies, however it dies, the lock is free, and there is no stale one to detect. The file holds the
+/// process id of its holder, for people to read, and is removed by `unlock()`. Not for file systems shared between
+/// machines.
 class BIGHT_API FilesystemLock {
  public:
   explicit FilesystemLock(std::string path) : path_(std::move(path)) {}
@@ -65,8 +68,8 @@ class DeferredFilesystemLock : public FilesystemLock {
   ~DeferredFilesystemLock() { stopTrying(); }
 
   /// Tries at once, then every second. Fires when the lock is ours; fails with TimeoutError after `timeout`, with
-  /// std::system_error if the file cannot be used, with AlreadyTryingToLockError if a call before still tries. When the time
-  /// is over, and when it is cancelled, it tries one last time; if that works, it fires all the same.
+  /// std::system_error if the file cannot be used, with AlreadyTryingToLockError if a call before still tries. When the
+  /// time is over, and when it is cancelled, it tries one last time; if that works, it fires all the same.
   Deferred<void> deferUntilLocked(std::optional<std::chrono::nanoseconds> timeout = std::nullopt,
                                   std::source_location at = std::source_location::current()) {
     if (next_) return fail<void>(AlreadyTryingToLockError(path()), at);

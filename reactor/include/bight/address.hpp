@@ -87,8 +87,8 @@ class BIGHT_API IPv6Address {
   AddressType type_ = AddressType::tcp;
 };
 
-/// The name of a UNIX socket; empty if it has none, as the connecting end of a pair; beginning with a zero byte if it is
-/// abstract, which `toString()` shows as '@'. (Twisted: UNIXAddress)
+/// The name of a UNIX socket; empty if it has none, as the connecting end of a pair; beginning with a zero byte if it
+/// is abstract, which `toString()` shows as '@'. (Twisted: UNIXAddress)
 struct BIGHT_API UNIXAddress {
   std::string name;
   auto operator<=>(const UNIXAddress&) const = default;

@@ -23,7 +23,8 @@ class BIGHT_API UnsupportedAddressFamily : public std::invalid_argument {
   ~UnsupportedAddressFamily() override;
 };
 
-/// The descriptor is no socket, or one of another type (stream, datagram) or state (listening, connected) than is needed.
+/// The descriptor is no socket, or one of another type (stream, datagram) or state (listening, connected) than is
+/// needed.
 class BIGHT_API UnsupportedSocketType : public std::invalid_argument {
  public:
   explicit UnsupportedSocketType(const std::string& what) : std::invalid_argument(what) {}
@@ -32,11 +33,12 @@ class BIGHT_API UnsupportedSocketType : public std::invalid_argument {
 
 /// The part of a reactor that takes over open sockets. (Twisted: IReactorSocket)
 ///
-/// **Ownership.** The reactor works on a duplicate: `fd` stays yours, and you may close it as soon as the call has returned. Both are the
-/// same socket, and it is set to non-blocking. The file of a UNIX socket is not removed at the end: it belongs to who made it.
+/// **Ownership.** The reactor works on a duplicate: `fd` stays yours, and you may close it as soon as the call has
+/// returned. Both are the same socket, and it is set to non-blocking. The file of a UNIX socket is not removed at the
+/// end: it belongs to who made it.
 ///
-/// All three throw std::system_error if `fd` is not open, UnsupportedSocketType, UnsupportedAddressFamily, and std::invalid_argument for a
-/// null factory or protocol.
+/// All three throw std::system_error if `fd` is not open, UnsupportedSocketType, UnsupportedAddressFamily, and
+/// std::invalid_argument for a null factory or protocol.
 class BIGHT_API ReactorSocket {
  public:
   /// Accepts connections from a listening stream socket. It cannot be started again once stopped.

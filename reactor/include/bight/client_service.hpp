@@ -88,8 +88,8 @@ class BIGHT_API ClientService final : public Service {
 
   /// The protocol of the connection: at once if there is one, otherwise when it is made and prepared. Asked before the
   /// service was started: waits for that.
-  /// @param failAfterFailures  fails with the last reason after so many failed attempts from now on; by default it waits
-  ///                           for ever. The service goes on trying in any case
+  /// @param failAfterFailures  fails with the last reason after so many failed attempts from now on; by default it
+  ///                           waits for ever. The service goes on trying in any case
   /// @return fails with CancelledError when the service stops, or has stopped
   /// @throws std::invalid_argument for 0
   Deferred<std::shared_ptr<Protocol>> whenConnected(std::optional<std::size_t> failAfterFailures = std::nullopt);

@@ -58,8 +58,8 @@ class BIGHT_API OutputLimitError : public ConnectionAborted {
   OutputLimitError(std::size_t buffered, std::size_t limit);
 };
 
-/// Descriptors and bytes do not go together: see `Transport::sendFileDescriptor()`; or descriptors that the peer sent got lost, because
-/// this process has no room for more.
+/// Descriptors and bytes do not go together: see `Transport::sendFileDescriptor()`; or descriptors that the peer sent
+/// got lost, because this process has no room for more.
 class BIGHT_API FileDescriptorOverrun : public ConnectionLost {
  public:
   explicit FileDescriptorOverrun(const std::string& what) : ConnectionLost(what) {}

@@ -5,12 +5,13 @@
 /// auto endpoint = clientFromString(*reactor, "tcp:example.org:7");       // or a HostnameEndpoint, a wrapper, your own
 /// connectProtocol(*endpoint, std::make_shared<Asker>()).addCallback([](std::shared_ptr<Asker> asker) { … });
 ///
-/// serverFromString(*reactor, "tcp:8000:interface=127.0.0.1")->listen(factory).addCallback([](std::shared_ptr<Port> port) { … });
+/// auto server = serverFromString(*reactor, "tcp:8000:interface=127.0.0.1");
+/// server->listen(factory).addCallback([](std::shared_ptr<Port> port) { … });
 /// ```
 ///
 /// | endpoint | where |
 /// |---|---|
-/// | `HostnameEndpoint`, `TCP4ClientEndpoint`, `TCP6ClientEndpoint`, `TCP4ServerEndpoint`, `TCP6ServerEndpoint` | tcp_endpoints.hpp |
+/// | `HostnameEndpoint`; `TCP4ClientEndpoint`, `TCP4ServerEndpoint`, and the same with 6 | tcp_endpoints.hpp |
 /// | UNIX sockets, adopted sockets, child processes, standard input and output | local_endpoints.hpp |
 /// | TLS over any of them | tls/endpoints.hpp |
 /// | from strings | endpoint_strings.hpp |
@@ -44,8 +45,8 @@ class BIGHT_API ClientEndpoint {
   ///
   /// Cancelling closes the socket, or stops looking up; the Deferred fails with ConnectingCancelledError then.
   /// @return fires when `connectionMade()` has returned (with TLS, when the handshake is through, too); fails with a
-  ///         ConnectError or another reason why there is no connection, with NoProtocol if the factory refuses, with what
-  ///         `buildProtocol()` or `connectionMade()` throws
+  ///         ConnectError or another reason why there is no connection, with NoProtocol if the factory refuses, with
+  ///         what `buildProtocol()` or `connectionMade()` throws
   /// @throws std::invalid_argument if `factory` is null
   virtual Deferred<std::shared_ptr<Protocol>> connect(std::shared_ptr<Factory> factory) = 0;
 

@@ -3,7 +3,7 @@
 ///
 /// ```
 /// tcp:example.org:80            tcp:host=example.org:port=80:timeout=5          a type, then values, separated by ':'
-/// tcp6:8000:interface=\:\:1     unix:C\:\\run                                    '\' takes the meaning from ':', '=' and '\'
+/// tcp6:8000:interface=\:\:1     unix:C\:\\run                              '\' takes the meaning from ':', '=' and '\'
 /// ```
 ///
 /// Values without a name come first or between, in the order of the table; the others are `name=value`, in any order.
@@ -65,7 +65,8 @@ BIGHT_API std::shared_ptr<ClientEndpoint> clientFromString(Reactor& reactor, std
 /// @throws as `clientFromString`
 BIGHT_API std::shared_ptr<ServerEndpoint> serverFromString(Reactor& reactor, std::string_view description);
 
-/// Writes '\' before every ':', '=' and '\', so that the text can be a value, or a whole description a value of another.
+/// Writes '\' before every ':', '=' and '\', so that the text can be a value, or a whole description a value of
+/// another.
 BIGHT_API std::string quoteStringArgument(std::string_view argument);
 
 /// What was said about an endpoint: the values of a description, to be taken one by one by whoever makes it. What is

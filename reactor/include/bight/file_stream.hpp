@@ -43,14 +43,14 @@ class BIGHT_API FileTransferStopped : public std::runtime_error {
   explicit FileTransferStopped(const std::string& path);
 };
 
-/// Sends a file, or part of it, behind what has been written. It is the transport's producer meanwhile: `loseConnection()`
-/// may be called at once, and waits. Over plain TCP and UNIX sockets the system copies it; what is written meanwhile comes
-/// behind the file. Over other transports it is read in portions of 64 KiB in the thread pool, each when the one before
-/// has left; write nothing meanwhile.
+/// Sends a file, or part of it, behind what has been written. It is the transport's producer meanwhile:
+/// `loseConnection()` may be called at once, and waits. Over plain TCP and UNIX sockets the system copies it; what is
+/// written meanwhile comes behind the file. Over other transports it is read in portions of 64 KiB in the thread pool,
+/// each when the one before has left; write nothing meanwhile.
 ///
-/// Fires with the number of bytes when they are with the system, or in the transport's buffer. Fails with a FileError, or
-/// with FileTransferStopped if the connection is lost. Cancelling ends the transfer after what has left, and leaves the
-/// connection open: what the peer has is then a part.
+/// Fires with the number of bytes when they are with the system, or in the transport's buffer. Fails with a FileError,
+/// or with FileTransferStopped if the connection is lost. Cancelling ends the transfer after what has left, and leaves
+/// the connection open: what the peer has is then a part.
 /// @throws std::logic_error if the transport has a producer
 BIGHT_API Deferred<std::uint64_t> sendFile(File file, Transport& transport, SendFileOptions options = {});
 

@@ -38,12 +38,13 @@ struct FileChange {
   bool operator==(const FileChange&) const = default;
 };
 
-/// Watches files and directories by the system's own means: inotify, or kqueue where that is (there, for a directory, it
-/// is only told that something in it has changed: `modified`, with the directory's path).
+/// Watches files and directories by the system's own means: inotify, or kqueue where that is (there, for a directory,
+/// it is only told that something in it has changed: `modified`, with the directory's path).
 ///
-/// Changes are gathered for a moment and told together, in order. Those of one path are joined: any number of writes are
-/// one `modified`; a file that was made and written is `created`; one that was made and removed again in that moment is
-/// not told at all. Editors replace files by others of the same name: watch the directory to go on hearing of a name.
+/// Changes are gathered for a moment and told together, in order. Those of one path are joined: any number of writes
+/// are one `modified`; a file that was made and written is `created`; one that was made and removed again in that
+/// moment is not told at all. Editors replace files by others of the same name: watch the directory to go on hearing of
+/// a name.
 class BIGHT_API FileWatcher {
  public:
   /// How long changes are gathered.

@@ -9,9 +9,9 @@
 /// ```
 /// docs/howto/files.md shows more. Sending a file to a connection, and a connection into a file: file_stream.hpp.
 ///
-/// **Failures** are FileErrors, which say what was being done, to which file, and why it failed. **Cancelling** makes the
-/// Deferred fail at once; what a thread has begun with is still done, and its result dropped. A disk that hangs occupies
-/// a thread of the pool, never the reactor.
+/// **Failures** are FileErrors, which say what was being done, to which file, and why it failed. **Cancelling** makes
+/// the Deferred fail at once; what a thread has begun with is still done, and its result dropped. A disk that hangs
+/// occupies a thread of the pool, never the reactor.
 #pragma once
 
 #include <chrono>
@@ -73,9 +73,9 @@ struct DirectoryEntry {
   bool operator==(const DirectoryEntry&) const = default;
 };
 
-/// An open file. A handle: copies are the same file, which is closed when the last one has gone and nothing is done with
-/// it any more. What is asked of one file is done in the order in which it was asked, one thing at a time; different
-/// files do not wait for each other. To be used in the reactor's thread, while there is a reactor.
+/// An open file. A handle: copies are the same file, which is closed when the last one has gone and nothing is done
+/// with it any more. What is asked of one file is done in the order in which it was asked, one thing at a time;
+/// different files do not wait for each other. To be used in the reactor's thread, while there is a reactor.
 class BIGHT_API File {
  public:
   /// Most that one read gives.
@@ -96,8 +96,8 @@ class BIGHT_API File {
   /// Fires when everything written is on the disk (fsync).
   Deferred<void> sync();
   Deferred<FileStatus> stat();
-  /// Closes it when what was asked before is done, and tells what the system says to that. What is asked afterwards fails
-  /// with EBADF.
+  /// Closes it when what was asked before is done, and tells what the system says to that. What is asked afterwards
+  /// fails with EBADF.
   Deferred<void> close();
 
   const std::string& path() const noexcept;
@@ -121,8 +121,8 @@ BIGHT_API Deferred<File> openFile(ReactorThreads& reactor, std::string path, Ope
 BIGHT_API Deferred<std::string> readFile(ReactorThreads& reactor, std::string path, std::size_t most = File::mostRead);
 
 struct WriteFileOptions {
-  /// Write to a new file beside it, bring that to the disk, and give it the name: others see the old contents or the new
-  /// ones, never a part. False: write into the file itself.
+  /// Write to a new file beside it, bring that to the disk, and give it the name: others see the old contents or the
+  /// new ones, never a part. False: write into the file itself.
   bool atomic = true;
   /// Of a file that is made; one that is replaced hands its own on.
   unsigned permissions = 0666;

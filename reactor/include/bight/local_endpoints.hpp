@@ -85,8 +85,8 @@ class BIGHT_API ListenFDs {
     std::string name;  ///< from LISTEN_FDNAMES; empty if there is none
   };
 
-  /// Reads LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES; finds nothing if they are not there, or meant for another process.
-  /// The descriptors stay open, and are closed on exec from now on.
+  /// Reads LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES; finds nothing if they are not there, or meant for another
+  /// process. The descriptors stay open, and are closed on exec from now on.
   /// @param first  the number of the first one: 3, except in tests
   /// @throws std::runtime_error if the variables are there and make no sense, or a descriptor is not open
   static ListenFDs fromEnvironment(int first = 3);
@@ -107,8 +107,8 @@ enum class StandardErrorBehavior : std::uint8_t { log, drop };
 
 /// Starts a program for each connection, and speaks with its standard input and output. (Twisted: ProcessEndpoint)
 ///
-/// The protocol's transport is a `ProcessTransport`. The end of the child's output closes the connection, as a peer's end
-/// of data does (unless the protocol is `HalfCloseable`); `connectionLost()` comes when the child has ended, with
+/// The protocol's transport is a `ProcessTransport`. The end of the child's output closes the connection, as a peer's
+/// end of data does (unless the protocol is `HalfCloseable`); `connectionLost()` comes when the child has ended, with
 /// ConnectionDone if it ended well, else with its ProcessTerminated.
 class BIGHT_API ProcessEndpoint final : public ClientEndpoint {
  public:

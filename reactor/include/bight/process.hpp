@@ -105,7 +105,7 @@ struct ProcessOptions {
 /// | `loseWriteConnection()`, `closeStdin()` | descriptor 0 is closed when all has been written |
 /// | `loseConnection()` | descriptors 0, 1 and 2 are closed, 0 when all has been written; the child may go on |
 /// | `abortConnection()` | the child is killed, and every pipe closed |
-/// | `pauseProducing()`, `resumeProducing()` | nothing is read of what the child writes, and it blocks; or is read again |
+/// | `pauseProducing()`, `resumeProducing()` | what the child writes is not read, so that it blocks; or read again |
 ///
 /// It outlives the child: after its end, writes are ignored.
 class BIGHT_API ProcessTransport : public Transport {
@@ -143,9 +143,10 @@ class BIGHT_API ProcessTransport : public Transport {
 
 /// What happens to a child. Subclass it. (Twisted: ProcessProtocol)
 ///
-/// **Order of calls.** `connectionMade()`; then data and lost pipes as they come; `processExited()` once, when the child
-/// has been reaped; `processEnded()` once and last, when in addition every pipe is closed. A grandchild that keeps the
-/// child's stdout open delays `processEnded()`, not `processExited()` (B63). None of them runs inside another one.
+/// **Order of calls.** `connectionMade()`; then data and lost pipes as they come; `processExited()` once, when the
+/// child has been reaped; `processEnded()` once and last, when in addition every pipe is closed. A grandchild that
+/// keeps the child's stdout open delays `processEnded()`, not `processExited()` (B63). None of them runs inside another
+/// one.
 ///
 /// **Exceptions.** What `connectionMade()` throws is logged and closes all pipes; what the others throw is logged, and
 /// closes the pipe that it was about.
@@ -170,8 +171,8 @@ class BIGHT_API ProcessProtocol : public std::enable_shared_from_this<ProcessPro
   virtual void inConnectionLost() {}
   virtual void outConnectionLost() {}
   virtual void errConnectionLost() {}
-  /// The child has ended; `reason` is a ProcessDone or a ProcessTerminated. What it wrote may still come. Not called for
-  /// a child that outlives the reactor (`AtEnd::leave`).
+  /// The child has ended; `reason` is a ProcessDone or a ProcessTerminated. What it wrote may still come. Not called
+  /// for a child that outlives the reactor (`AtEnd::leave`).
   virtual void processExited([[maybe_unused]] const Failure& reason) {}
   /// All is over. The same reason; a ConnectionLost for a child that outlives the reactor.
   virtual void processEnded([[maybe_unused]] const Failure& reason) {}

@@ -3,9 +3,12 @@
 ///
 /// | | tells | is told |
 /// |---|---|---|
-/// | `PushProducer` | writes whenever it has something | `pauseProducing()` when the consumer's buffer is too full, `resumeProducing()` when it is empty again |
-/// | `PullProducer` | writes once (one or more `write()`s) for each call | `resumeProducing()`: once when registered, and once each time the buffer has drained |
+/// | `PushProducer` | writes whenever it has something | `pauseProducing()`; later `resumeProducing()` |
+/// | `PullProducer` | writes once for each call, in any number of `write()`s | `resumeProducing()` for the next portion |
 /// | `Consumer` | | `registerProducer`, `write`, `unregisterProducer` when the producer is done |
+///
+/// A push producer is paused when more than the high limit waits in the consumer's buffer, and resumed when that has
+/// fallen to the low one. A pull producer is asked when it is registered, and each time the buffer has drained.
 ///
 /// Twisted's IPushProducer, IPullProducer and IConsumer; which kind a producer is (Twisted's `streaming` flag) is its
 /// type here. Every `Transport` is a consumer of what you write; what it receives is a push producer, see

@@ -58,8 +58,8 @@ class BIGHT_API Protocol : public std::enable_shared_from_this<Protocol> {
   }
 
   /// Fires right after `connectionLost()` has returned, for whoever supervises the connection: a service, a pool. Once
-  /// the connection is lost: at once. If the protocol dies without ever having been connected, it fires then. Any number
-  /// may wait.
+  /// the connection is lost: at once. If the protocol dies without ever having been connected, it fires then. Any
+  /// number may wait.
   Deferred<void> whenLost();
 
   /// Who this is, for a log; as it comes, the name of the class. Layers name the protocol above them. (Twisted:

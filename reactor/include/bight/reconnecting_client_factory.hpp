@@ -30,7 +30,8 @@ struct ReconnectOptions {
   double jitter = 0.11962656472;
   /// How many retries without a success (`resetDelay()`).
   std::size_t maxRetries = std::numeric_limits<std::size_t>::max();
-  /// Where the jitter comes from: numbers around 0 with a standard deviation of 1. Empty: a random generator of our own.
+  /// Where the jitter comes from: numbers around 0 with a standard deviation of 1. Empty: a random generator of our
+  /// own.
   std::function<double()> normal = {};
 };
 

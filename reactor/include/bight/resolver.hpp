@@ -65,9 +65,9 @@ class BIGHT_API NameResolver {
 };
 
 /// Why `name` cannot be the name of a host, as the end of the sentence "… is not a host name: "; empty if it can.
-/// Letters, digits, '-' and '_' in labels of 1 to 63 characters, 253 in all, a dot at the end allowed. A name whose last
-/// label is a number is none: many systems would read "127.1" or "0x7f000001" as an address, and so let it pass where
-/// 127.0.0.1 is not allowed. Names in other scripts are written in their ASCII form (xn--…).
+/// Letters, digits, '-' and '_' in labels of 1 to 63 characters, 253 in all, a dot at the end allowed. A name whose
+/// last label is a number is none: many systems would read "127.1" or "0x7f000001" as an address, and so let it pass
+/// where 127.0.0.1 is not allowed. Names in other scripts are written in their ASCII form (xn--…).
 BIGHT_API std::string hostNameProblem(std::string_view name);
 
 /// The part of a reactor that knows names. (Twisted: IReactorPluggableNameResolver)

@@ -80,8 +80,8 @@ class BIGHT_API Service : public std::enable_shared_from_this<Service> {
 /// A service made of services. (Twisted: MultiService)
 ///
 /// They start in the order in which they were added, and begin to stop in the reverse order; stopping waits for all of
-/// them. If one cannot start, those before it are stopped again, and `startService()` throws what it threw. If some fail
-/// to stop, the others are stopped all the same, each failure is logged, and the Deferred fails with the first.
+/// them. If one cannot start, those before it are stopped again, and `startService()` throws what it threw. If some
+/// fail to stop, the others are stopped all the same, each failure is logged, and the Deferred fails with the first.
 class BIGHT_API MultiService : public Service {
  public:
   MultiService() = default;
@@ -108,8 +108,8 @@ class BIGHT_API MultiService : public Service {
 
 /// Calls a function at regular times while it runs: at once, and then after each `step`. (Twisted: TimerService)
 ///
-/// What the function throws, or its Deferred fails with, is logged and ends the calls until the service is started anew.
-/// Stopping waits for a Deferred that the function has returned.
+/// What the function throws, or its Deferred fails with, is logged and ends the calls until the service is started
+/// anew. Stopping waits for a Deferred that the function has returned.
 class BIGHT_API TimerService : public Service {
  public:
   /// @param f takes nothing; it may return nothing or a Deferred

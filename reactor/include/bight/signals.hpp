@@ -29,11 +29,11 @@ class BIGHT_API ReactorSignals {
   /// an ordinary call: it may do anything. Signals that come while the reactor does not run are kept until it does. The
   /// system may make one of several that come at nearly the same time.
   ///
-  /// Any number of callbacks, in any number of reactors, may ask for one signal: all are called. While there is one, the
-  /// signal does not do what it did before (end the program, for most), and when the last one is removed, or its reactor
-  /// destroyed, the action that was found is restored, unless somebody has set another meanwhile. An action found for
-  /// SIGCHLD is called in addition. A callback for SIGINT or SIGTERM takes the place of the reactor's own answer to it,
-  /// which is to stop.
+  /// Any number of callbacks, in any number of reactors, may ask for one signal: all are called. While there is one,
+  /// the signal does not do what it did before (end the program, for most), and when the last one is removed, or its
+  /// reactor destroyed, the action that was found is restored, unless somebody has set another meanwhile. An action
+  /// found for SIGCHLD is called in addition. A callback for SIGINT or SIGTERM takes the place of the reactor's own
+  /// answer to it, which is to stop.
   /// @throws std::invalid_argument if there is no such signal, or nobody can change what it does (SIGKILL, SIGSTOP), or
   /// it tells of a fault of the program (SIGSEGV, SIGFPE, SIGILL, SIGBUS);  std::system_error if no descriptor is left
   template <class F>

@@ -18,8 +18,8 @@ namespace bight {
 /// unless the protocol is `HalfCloseable`: then it is `readConnectionLost()`, and writing goes on.
 /// `loseWriteConnection()` closes the output alone. The object is only a handle: dropping it does not close anything.
 ///
-/// Where it can, a terminal or pipe is opened a second time for us, so that other programs with the same terminal do not
-/// find it non-blocking; else the former mode is set again at the end.
+/// Where it can, a terminal or pipe is opened a second time for us, so that other programs with the same terminal do
+/// not find it non-blocking; else the former mode is set again at the end.
 class StandardIO {
  public:
   /// As `ReactorProcess::connectDescriptors`, which see.

@@ -105,7 +105,8 @@ class BIGHT_API TCP6ClientEndpoint final : public HostnameEndpoint {
 /// ```cpp
 /// d.addErrback([](Failure f) {
 ///   if (auto* all = f.get<FailedAttempts>())
-///     for (auto& [address, failure] : all->attempts()) std::cerr << address.toString() << ' ' << failure.getErrorMessage() << '\n';
+///     for (auto& [address, failure] : all->attempts())
+///       std::cerr << address.toString() << ' ' << failure.getErrorMessage() << '\n';
 /// });
 /// ```
 /// If all of them failed in the same way, the error is of that class too: `f.check<ConnectionRefusedError>()`.

@@ -6,7 +6,7 @@
 /// | `write(bytes)` | sent at the end of the present dispatch, with all that was written to the same connection in it |
 /// | `loseConnection()` | no more reading; what was written still goes out; then `connectionLost(ConnectionDone)` |
 /// | `loseWriteConnection()` | what was written goes out, then our half is closed; reading goes on |
-/// | `abortConnection()` | what is unsent is dropped, the peer sees a reset; `connectionLost(ConnectionAborted)` after the dispatch |
+/// | `abortConnection()` | what is unsent is dropped, the peer sees a reset; then `connectionLost(ConnectionAborted)` |
 ///
 /// **Lifetime.** Transports carry their own count (`Ref<Transport>`). A protocol's `transport()` is valid from
 /// `connectionMade()` until the protocol dies, also after the connection is lost: then writes are ignored, and
@@ -154,16 +154,16 @@ class BIGHT_API Transport : public Consumer {
   /// @name UNIX sockets only
   /// @{
 
-  /// Passes an open descriptor to the peer, which gets its own of the same thing: a file, a socket. It travels with the next byte that is
-  /// written, and each needs a byte of its own: if the present dispatch ends with fewer bytes than descriptors waiting, the connection is
-  /// closed with FileDescriptorOverrun. Sent from a duplicate, so `descriptor` stays yours and may be closed at once. Ignored on a lost
-  /// connection. (Twisted: IUNIXTransport)
+  /// Passes an open descriptor to the peer, which gets its own of the same thing: a file, a socket. It travels with the
+  /// next byte that is written, and each needs a byte of its own: if the present dispatch ends with fewer bytes than
+  /// descriptors waiting, the connection is closed with FileDescriptorOverrun. Sent from a duplicate, so `descriptor`
+  /// stays yours and may be closed at once. Ignored on a lost connection. (Twisted: IUNIXTransport)
   ///
   /// At most 253 wait; one more closes the connection with FileDescriptorOverrun. A push producer is paused at 16.
   /// @throws std::logic_error where there is no UNIX socket below; std::system_error if `descriptor` is not open
   virtual void sendFileDescriptor(int descriptor);
-  /// Who the peer is, as the system knows it from when the connection was made. Nothing where there is no UNIX socket below, or the
-  /// connection is closed.
+  /// Who the peer is, as the system knows it from when the connection was made. Nothing where there is no UNIX socket
+  /// below, or the connection is closed.
   virtual std::optional<PeerCredentials> getPeerCredentials() const;
 
   /// @}

@@ -18,10 +18,11 @@ struct UDPOptions {
   std::string interface = {};
   /// What is longer is cut to this many bytes; 65535 takes everything.
   std::size_t maxPacketSize = 8192;
-  /// Several ports, also of several processes, may have the same number: each gets a share of what comes to this machine, and all of them
-  /// get what comes to a group or as broadcast. (Twisted: listenMultiple)
+  /// Several ports, also of several processes, may have the same number: each gets a share of what comes to this
+  /// machine, and all of them get what comes to a group or as broadcast. (Twisted: listenMultiple)
   bool listenMultiple = false;
-  /// An IPv6 port takes IPv6 only. False: "::" also takes IPv4 peers, as ::ffff:a.b.c.d, and may write to IPv4 addresses.
+  /// An IPv6 port takes IPv6 only. False: "::" also takes IPv4 peers, as ::ffff:a.b.c.d, and may write to IPv4
+  /// addresses.
   bool ipv6Only = true;
 };
 
@@ -30,8 +31,8 @@ class BIGHT_API ReactorUDP {
  public:
   /// Opens a port and starts the protocol. A client needs one too: port 0 lets the system choose.
   /// @param port  0 to 65535
-  /// @throws CannotListenError if the system refuses, or `interface` is not an address; std::invalid_argument for a port out of range, a
-  /// null protocol, a packet size that is not 1 to 65535; what `startProtocol()` throws
+  /// @throws CannotListenError if the system refuses, or `interface` is not an address; std::invalid_argument for a
+  /// port out of range, a null protocol, a packet size that is not 1 to 65535; what `startProtocol()` throws
   std::shared_ptr<DatagramTransport> listenUDP(int port, std::shared_ptr<DatagramProtocol> protocol,
                                                const UDPOptions& options = {});
   /// The same: every port can join groups. (Twisted has two kinds.)

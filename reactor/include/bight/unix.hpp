@@ -1,7 +1,8 @@
 /// @file
 /// UNIX sockets: connections and datagrams inside one machine, by the name of a file, and passing open descriptors.
 ///
-/// A name that begins with a zero byte is *abstract* (Linux): no file, gone with its last user. `std::string("\0chat", 5)`.
+/// A name that begins with a zero byte is *abstract* (Linux): no file, gone with its last user.
+/// `std::string("\0chat", 5)`.
 #pragma once
 
 #include <chrono>
@@ -48,8 +49,8 @@ struct UNIXDatagramOptions {
 /// Without it, descriptors that a peer sends are closed unseen.
 class BIGHT_API FileDescriptorReceiver {
  public:
-  /// A descriptor has come, before the `dataReceived()` that brings the byte it was sent with; closed on exec. Unless it is moved from, it
-  /// is closed when this returns. An exception closes the connection with it as the reason.
+  /// A descriptor has come, before the `dataReceived()` that brings the byte it was sent with; closed on exec. Unless
+  /// it is moved from, it is closed when this returns. An exception closes the connection with it as the reason.
   ///
   /// The bytes it came with are delivered next, also if this function pauses the transport.
   virtual void fileDescriptorReceived(FileDescriptor descriptor) = 0;
@@ -63,10 +64,10 @@ class BIGHT_API FileDescriptorReceiver {
 
 /// The part of a reactor that speaks through UNIX sockets. (Twisted: IReactorUNIX, IReactorUNIXDatagram)
 ///
-/// **The file.** It is made when listening begins and removed when it ends, if it is still ours. A file that a dead server has left behind
-/// is replaced: who finds the name taken knocks at it, and only if nobody answers (and it is a socket) it is removed. Two servers that
-/// start at the same moment do not take it from each other, because the directory is locked (flock) meanwhile. (Twisted: wantPID,
-/// checkPID)
+/// **The file.** It is made when listening begins and removed when it ends, if it is still ours. A file that a dead
+/// server has left behind is replaced: who finds the name taken knocks at it, and only if nobody answers (and it is a
+/// socket) it is removed. Two servers that start at the same moment do not take it from each other, because the
+/// directory is locked (flock) meanwhile. (Twisted: wantPID, checkPID)
 class BIGHT_API ReactorUNIX {
  public:
   /// Opens a port; listens when this returns.
@@ -85,7 +86,8 @@ class BIGHT_API ReactorUNIX {
                                                         std::shared_ptr<DatagramProtocol> protocol,
                                                         const UNIXDatagramOptions& options = {});
 
-  /// A port of datagrams that is connected to `address`. If nobody is there, `connectionFailed()` is called in the next turn.
+  /// A port of datagrams that is connected to `address`. If nobody is there, `connectionFailed()` is called in the next
+  /// turn.
   /// @throws as `listenUNIX`, the latter for `bindAddress`
   std::shared_ptr<DatagramTransport> connectUNIXDatagram(const std::string& address,
                                                          std::shared_ptr<DatagramProtocol> protocol,

@@ -149,7 +149,8 @@ class BIGHT_API Chain {
   /// A fresh chain, with no counts: the caller adds its own.
   static Chain* make(const ValueType& head, const ValueType& end, std::source_location created);
 
-  /// The chain of a coroutine: it has one promise, which is the frame's, and one handle. Cancelling it means cancelling what it waits for.
+  /// The chain of a coroutine: it has one promise, which is the frame's, and one handle. Cancelling it means cancelling
+  /// what it waits for.
   static Chain* makeForCoroutine(const ValueType& end, std::source_location created);
 
   Chain(const Chain&) = delete;

@@ -65,8 +65,8 @@ struct ServerOptions {
 };
 
 /// Serves CONNECT of SOCKS 4, 4a and 5; to BIND and UDP ASSOCIATE it answers that it does not know them. Names are
-/// looked up here. Afterwards bytes are passed on as `PortForwardFactory` does. (Twisted: protocols.socks.SOCKSv4, which
-/// knows version 4 only)
+/// looked up here. Afterwards bytes are passed on as `PortForwardFactory` does. (Twisted: protocols.socks.SOCKSv4,
+/// which knows version 4 only)
 ///
 /// What a client sends before it has its answer is kept (at most one packet: nothing more is read) and passed on.
 class BIGHT_API ServerFactory : public Factory {

@@ -90,7 +90,8 @@ class BIGHT_API MemoryConnector final : public Connector {
   bool factoryStarted_ = false;
 };
 
-/// A fake of what opens sockets, with a `Clock`, with names that the test adds, and with processes that it plays. (Twisted: MemoryReactorClock)
+/// A fake of what opens sockets, with a `Clock`, with names that the test adds, and with processes that it plays.
+/// (Twisted: MemoryReactorClock)
 ///
 /// ```cpp
 /// testing::MemoryReactor reactor;
@@ -126,7 +127,8 @@ class BIGHT_API MemoryReactor final : public ReactorTCP,
   /// Every port of datagrams there ever was, in order: of UDP, and of UNIX sockets.
   const std::vector<std::shared_ptr<MemoryDatagramPort>>& udpPorts() const noexcept { return udpPorts_; }
   const std::vector<std::shared_ptr<MemoryDatagramPort>>& unixDatagramPorts() const noexcept { return letterboxes_; }
-  /// Every descriptor that was adopted, in order, and what became of it: one of the last three. The descriptors are not looked at.
+  /// Every descriptor that was adopted, in order, and what became of it: one of the last three. The descriptors are not
+  /// looked at.
   struct Adopted {
     int fd;
     AddressFamily family;
