@@ -12,7 +12,7 @@
 // `close()` is the one way out, and runs once. It is called directly where the connection itself is on the stack
 // (`ready`, `settle`); from functions that the user calls, it is put off to the end of the dispatch (`doom`, or
 // `isDisconnecting`, and `WriteBatch::due`), so that `connectionLost` never runs inside a call of the user's. The one
-// exception is the contract's C15.
+// exception is C15.
 //
 // Who keeps it alive: the reactor's count, from `attach()` until `WriteBatch` lets go of it after the dispatch in which
 // it was closed. The protocol is kept as long, so neither can die while one of their functions is on the stack.

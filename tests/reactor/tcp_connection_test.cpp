@@ -247,7 +247,7 @@ BOOST_DATA_TEST_CASE(the_end_of_the_reactor_is_the_end_of_its_connections, react
   BOOST_TEST(serverFactory->events == (std::vector<std::string>{"start", "stop"}), boost::test_tools::per_element());
 }
 
-// DESIGN 4: the cycle is cut after connectionLost, and the connection keeps the factory until then.
+// The cycle is cut after connectionLost, and the connection keeps the factory until then.
 BOOST_DATA_TEST_CASE(after_the_loss_nobody_keeps_the_protocol, reactors(), backend) {
   Pair<> pair(backend);
   std::weak_ptr<Probe> server = pair.server;
@@ -352,7 +352,7 @@ BOOST_DATA_TEST_CASE(no_delay_is_the_default_on_both_ends, reactors(), backend) 
   BOOST_TEST(pair.server->transport().getTcpKeepAlive());
 }
 
-// DESIGN 4: what is tracked is cancelled right after connectionLost.
+// What is tracked is cancelled right after connectionLost.
 BOOST_DATA_TEST_CASE(what_is_tracked_ends_right_after_connection_lost, reactors(), backend) {
   Pair<> pair(backend);
   std::vector<std::string> order;

@@ -4,7 +4,7 @@
 /// | | tells | is told |
 /// |---|---|---|
 /// | `PushProducer` | writes whenever it has something | `pauseProducing()`; later `resumeProducing()` |
-/// | `PullProducer` | writes once for each call, in any number of `write()`s | `resumeProducing()` for the next portion |
+/// | `PullProducer` | writes a portion for each call | `resumeProducing()` for the next portion |
 /// | `Consumer` | | `registerProducer`, `write`, `unregisterProducer` when the producer is done |
 ///
 /// A push producer is paused when more than the high limit waits in the consumer's buffer, and resumed when that has

@@ -41,8 +41,8 @@ class Vitals;
 /// test.
 ///
 /// Objects, not a global: there may be several in a process, one per thread. A stopped reactor stays stopped; make a
-/// new one. Everything is to be called in the reactor's own thread, except `callFromThread`; other calls are caught
-/// (WrongThread in debug builds, else logged once).
+/// new one. Everything is to be called in the reactor's own thread, except `callFromThread` and `counters`; other calls
+/// are caught (WrongThread in debug builds, else logged once).
 class BIGHT_API Reactor : public ReactorCore,
                           public ReactorTime,
                           public ReactorThreads,
