@@ -7,23 +7,14 @@
 // message on its way and sends the next one when the last has come back. A row is: messages a second; microseconds of
 // the server's CPU for a message; the median of its ratios to the floor in the same round. With --idle, N connections
 // shake hands and then do nothing, and a row is the memory of the server for each.
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <netinet/tcp.h>
 #include <openssl/ssl.h>
-#include <sched.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
-#include <fstream>
 #include <iostream>
-#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -31,8 +22,13 @@
 
 #include <CLI/CLI.hpp>
 
+#include "server_process.hpp"
+
 namespace {
 
+using bench::connectTo;
+using bench::median;
+using bench::Server;
 using Clock = std::chrono::steady_clock;
 
 struct Options {
@@ -47,87 +43,6 @@ struct Options {
 struct Row {
   double perSecond = 0;
   double cpu = 0;  // microseconds a message, or bytes a connection
-};
-
-void runOn(int cpu) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(cpu, &set);
-  sched_setaffinity(0, sizeof set, &set);
-}
-
-int connectTo(int port) {
-  const int fd = socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  const int one = 1;
-  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-  if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) return fd;
-  close(fd);
-  return -1;
-}
-
-/// A port that was free a moment ago.
-int freePort() {
-  const int fd = socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  if (bind(fd, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
-      getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0)
-    throw std::runtime_error("no free port");
-  close(fd);
-  return ntohs(address.sin_port);
-}
-
-class Server {
- public:
-  explicit Server(const std::string& program) : port_(freePort()) {
-    const std::string port = std::to_string(port_);
-    pid_ = fork();
-    if (pid_ == 0) {
-      runOn(0);
-      execl(program.c_str(), program.c_str(), port.c_str(), nullptr);
-      _exit(127);
-    }
-    for (int i = 0; i < 500; ++i) {
-      if (const int fd = connectTo(port_); fd >= 0) {
-        close(fd);
-        return;
-      }
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    throw std::runtime_error(program + " does not listen");
-  }
-  Server(const Server&) = delete;
-  Server& operator=(const Server&) = delete;
-  ~Server() {
-    kill(pid_, SIGKILL);
-    waitpid(pid_, nullptr, 0);
-  }
-  int port() const { return port_; }
-
-  /// What the scheduler says that it has used.
-  double cpuMicroseconds() const {
-    std::ifstream file("/proc/" + std::to_string(pid_) + "/schedstat");
-    double nanoseconds = 0;
-    file >> nanoseconds;
-    return nanoseconds / 1000;
-  }
-  double residentBytes() const {
-    std::ifstream file("/proc/" + std::to_string(pid_) + "/statm");
-    double total = 0;
-    double resident = 0;
-    file >> total >> resident;
-    return resident * static_cast<double>(sysconf(_SC_PAGESIZE));
-  }
-
- private:
-  int port_;
-  pid_t pid_ = -1;
 };
 
 struct Connection {
@@ -241,17 +156,12 @@ Row measure(const Options& options, const std::string& program, SSL_CTX* context
   return {messages / took, (server.cpuMicroseconds() - cpu) / messages};
 }
 
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
 void run(const Options& options) {
   SSL_CTX* context = SSL_CTX_new(TLS_client_method());
   SSL_CTX_set_verify(context, SSL_VERIFY_NONE, nullptr);
   SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-  runOn(1);
+  bench::runOn(1);
   std::vector<std::vector<Row>> rows(options.servers.size());
   for (int round = 0; round < options.rounds; ++round)
     for (std::size_t i = 0; i < rows.size(); ++i) rows[i].push_back(measure(options, options.servers[i], context));
