@@ -45,10 +45,11 @@ class ChildConnection final : public ProcessProtocol {
     log.warn(name_ + " says: " + detail::quoted(data, 1000));
   }
   void outConnectionLost() override {
+    // The end of its output, not of what it complains about: that is read to its end.
     if (half_)
       half_->readConnectionLost();
     else
-      transport().loseConnection();
+      transport().closeStdin();
   }
   void inConnectionLost() override {
     if (half_) half_->writeConnectionLost();

@@ -265,9 +265,9 @@ BOOST_DATA_TEST_CASE(a_process_is_a_connection, reactors(), backend) {
   BOOST_TEST(is<ConnectionDone>(probe.closedReason()));
   BOOST_TEST(probe.losses() == 1);
   BOOST_TEST(factory->events == (std::vector<std::string>{"start", "stop"}), boost::test_tools::per_element());
-  // It ends by itself, not well, and complains.
+  // It ends by itself, not well, and complains: also after the end of its output.
   LogCatcher log;
-  ProcessEndpoint bad(*reactor, "/bin/sh", {"sh", "-c", "echo no luck >&2; exit 3"});
+  ProcessEndpoint bad(*reactor, "/bin/sh", {"sh", "-c", "exec >&-; read line; echo no luck >&2; exit 3"});
   const auto second = std::make_shared<Probe>();
   Outcome<std::shared_ptr<Probe>> ends(connectProtocol(bad, second));
   spin(*reactor, [&] { return second->closed(); });
