@@ -7,22 +7,14 @@
 #include <unistd.h>
 
 #include <bight/connection_errors.hpp>
-#include <bight/process_output.hpp>
-#include <bight/reactor.hpp>
-#include <bight/standard_io.hpp>
 #include <bight/testing.hpp>
 #include <boost/test/data/test_case.hpp>
-#include <boost/test/unit_test.hpp>
 
 #include <atomic>
-#include <functional>
-#include <map>
-#include <optional>
-#include <set>
 #include <thread>
 
-#include "backends.hpp"
 #include "child_process.hpp"
+#include "process_fixture.hpp"
 
 using namespace bight;
 using namespace std::chrono_literals;
@@ -31,85 +23,6 @@ using testing::LogCapture;
 namespace data = boost::unit_test::data;
 
 namespace bight::tests::process {
-
-/// Remembers what happened to a child, in order, and does what the test wants done.
-class Child : public ProcessProtocol {
- public:
-  void connectionMade() override {
-    events.push_back("made");
-    if (onMade) onMade(*this);
-  }
-  void childDataReceived(int fd, std::string_view data) override {
-    bytes[fd] += data;
-    if (onData) onData(*this, fd);
-  }
-  void childConnectionLost(int fd) override { events.push_back("lost " + std::to_string(fd)); }
-  void processExited(const Failure& why) override {
-    events.push_back("exited");
-    exitReason = why;
-    if (onExited) onExited(*this);
-  }
-  void processEnded(const Failure& why) override {
-    events.push_back("ended");
-    reason = why;
-    if (onEnded) onEnded(*this);
-  }
-
-  using ProcessProtocol::track;
-  bool ended() const { return reason.has_value(); }
-  int code() const {
-    return reason && reason->get<ProcessTerminated>() ? *reason->get<ProcessTerminated>()->exitCode() : 0;
-  }
-  int signal() const {
-    const auto* it = reason ? reason->get<ProcessTerminated>() : nullptr;
-    return it ? it->signal().value_or(0) : 0;
-  }
-
-  std::map<int, std::string> bytes;
-  std::vector<std::string> events;
-  std::optional<Failure> exitReason;
-  std::optional<Failure> reason;
-  std::function<void(Child&)> onMade;
-  std::function<void(Child&, int)> onData;
-  std::function<void(Child&)> onExited;
-  std::function<void(Child&)> onEnded;
-};
-
-/// Turns the loop until `done()`; the limit is only there so that a broken test ends.
-template <class Done>
-void spin(Reactor& reactor, Done&& done) {
-  const auto limit = std::chrono::steady_clock::now() + 5s;
-  while (!done()) {
-    if (std::chrono::steady_clock::now() > limit) BOOST_FAIL("what the test waits for does not happen");
-    reactor.iterate(20ms);
-  }
-}
-
-struct Here {
-  explicit Here(const std::string& backend) : reactor(makeReactor(backend)), child(std::make_shared<Child>()) {}
-
-  Ref<ProcessTransport> spawn(const std::string& executable, std::vector<std::string> args,
-                              ProcessOptions options = {.env = inheritEnvironment}) {
-    return reactor->spawnProcess(child, executable, std::move(args), options);
-  }
-  /// A shell that runs `script`.
-  Ref<ProcessTransport> shell(const std::string& script, ProcessOptions options = {.env = inheritEnvironment}) {
-    return spawn("sh", {"sh", "-c", script}, std::move(options));
-  }
-  void untilEnded() {
-    spin(*reactor, [this] { return child->ended(); });
-  }
-  template <class T>
-  Result<T> await(Deferred<T> deferred) {
-    std::optional<Result<T>> result;
-    std::move(deferred).addBoth([&](Result<T> r) { result.emplace(std::move(r)); });
-    spin(*reactor, [&] { return result.has_value(); });
-    return std::move(*result);
-  }
-
-  std::unique_ptr<Reactor> reactor;
-  std::shared_ptr<Child> child;
-};
 
 bool isZombieOrAlive(int pid) {
   return ::kill(pid, 0) == 0;
@@ -518,89 +431,6 @@ BOOST_DATA_TEST_CASE(root_may_choose_the_user, data::make(backends()), backend) 
   }
   Here here(backend);
   BOOST_CHECK_THROW(here.shell("true", {.uid = 3'999'999'999U}), std::invalid_argument);
-}
-
-// ---- getProcessOutput and its kin ----
-
-BOOST_DATA_TEST_CASE(output_values_and_errors_of_programs, data::make(backends()), backend) {  // B68
-  Here here(backend);
-  const auto output = here.await(getProcessOutput(*here.reactor, "echo", {"hello", "there"}));
-  BOOST_TEST(*output == "hello there\n");
-  BOOST_TEST(*here.await(getProcessOutput(*here.reactor, "cat", {}, {.input = "given"})) == "given");
-  BOOST_TEST(*here.await(getProcessOutput(*here.reactor, "sh", {"-c", "echo no >&2"}, {.errorToo = true})) == "no\n");
-
-  const auto wrote = here.await(getProcessOutput(*here.reactor, "sh", {"-c", "echo no >&2; exec sleep 60"}));
-  BOOST_REQUIRE(!wrote);
-  BOOST_TEST(wrote.failure().get<ProcessWroteErrors>()->text() == "no\n");
-
-  const auto all = here.await(getProcessOutputAndValue(*here.reactor, "sh", {"-c", "echo a; echo b >&2; exit 3"}));
-  BOOST_TEST((*all).out == "a\n");
-  BOOST_TEST((*all).err == "b\n");
-  BOOST_TEST((*all).code == 3);
-  const auto killed = here.await(getProcessOutputAndValue(*here.reactor, "sh", {"-c", "echo a; kill -9 $$"}));
-  BOOST_TEST(killed.failure().get<ProcessSignalled>()->output().out == "a\n");
-  BOOST_TEST(*killed.failure().get<ProcessSignalled>()->output().signal == SIGKILL);
-
-  BOOST_TEST(*here.await(getProcessValue(*here.reactor, "sh", {"-c", "echo noise; exit 6"})) == 6);
-  BOOST_TEST(here.await(getProcessValue(*here.reactor, "/no/such")).failure().check<SpawnError>());
-  const auto tooLong = here.await(getProcessOutput(*here.reactor, "yes", {}, {.maxOutput = 1000}));
-  BOOST_TEST(tooLong.failure().check<OutputTooLong>());
-}
-
-BOOST_DATA_TEST_CASE(cancelling_kills_the_program, data::make(backends()), backend) {
-  Here here(backend);
-  auto output = getProcessOutput(*here.reactor, "sh", {"-c", "echo $$; exec sleep 60"});
-  std::optional<Failure> why;
-  output.addErrback([&](Failure failure) {
-    why = failure;
-    return std::string();
-  });
-  for (int i = 0; i < 5; ++i) here.reactor->iterate(1ms);
-  output.cancel();
-  BOOST_REQUIRE(why);
-  BOOST_TEST(why->check<CancelledError>());
-  spin(*here.reactor, [] { return ::waitpid(-1, nullptr, WNOHANG) < 0 && errno == ECHILD; });
-}
-
-BOOST_AUTO_TEST_CASE(the_memory_reactor_records_children_and_the_test_plays_them) {
-  testing::MemoryReactor reactor;
-  auto child = std::make_shared<Child>();
-  reactor.spawnProcess(child, "git", {"git", "log"}, {.path = "/src"});
-  const auto played = reactor.processes().at(0);
-  BOOST_TEST(played->executable() == "git");
-  BOOST_TEST(played->args() == (std::vector<std::string>{"git", "log"}));
-  BOOST_TEST(played->options().path == "/src");
-  child->transport().write("in");
-  BOOST_TEST(played->written() == "in");
-  played->output(1, "out");
-  BOOST_TEST(child->bytes[1] == "out");
-  child->transport().signalProcess("TERM");
-  BOOST_TEST(played->signals() == std::vector<int>{SIGTERM});
-  played->close(2);
-  played->exit(3);
-  BOOST_TEST(child->events == (std::vector<std::string>{"made", "lost 2", "exited", "lost 0", "lost 1", "ended"}));
-  BOOST_TEST(child->code() == 3);
-  BOOST_CHECK_THROW(played->exit(0), std::logic_error);
-  BOOST_CHECK_THROW(played->output(1, "x"), std::logic_error);
-
-  int value = 0;
-  getProcessValue(reactor, "make", {"all"}).addCallback([&](int code) { value = code; });
-  reactor.processes().at(1)->exit(2);
-  BOOST_TEST(value == 2);
-  BOOST_TEST(reactor.processes().at(1)->args() == (std::vector<std::string>{"make", "all"}));
-  std::optional<Failure> why;
-  auto output = getProcessOutput(reactor, "yes");
-  output.addErrback([&](Failure failure) -> std::string {
-    why = failure;
-    return {};
-  });
-  output.cancel();
-  BOOST_TEST(why->check<CancelledError>());
-  BOOST_TEST(reactor.processes().at(2)->signals() == std::vector<int>{SIGKILL});
-
-  auto console = std::make_shared<testing::AccumulatingProtocol>();
-  StandardIO(reactor, console).transport().write("hello");
-  BOOST_TEST(reactor.connectedDescriptors().at(0).transport->value() == "hello");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
