@@ -32,6 +32,7 @@ class ProxiedConnection final : public ProtocolWrapper, public HalfCloseable, pu
   }
   void connectionLost(const Failure& reason) override {
     setTimeout(std::nullopt);
+    factory_ = nullptr;
     ProtocolWrapper::connectionLost(reason);
   }
   void readConnectionLost() override { ProtocolWrapper::readConnectionLost(); }
@@ -65,7 +66,8 @@ class ProxiedConnection final : public ProtocolWrapper, public HalfCloseable, pu
       return false;
     }
     setTimeout(std::nullopt);
-    auto protocol = factory_->buildProtocol(getPeer());
+    // It may keep its protocols, and they us: from here on the connection's own factory keeps it.
+    auto protocol = std::exchange(factory_, nullptr)->buildProtocol(getPeer());
     if (!protocol) {
       transport().loseConnection();
       return false;
@@ -74,7 +76,7 @@ class ProxiedConnection final : public ProtocolWrapper, public HalfCloseable, pu
     return !transport().disconnecting();
   }
 
-  std::shared_ptr<Factory> factory_;
+  std::shared_ptr<Factory> factory_;  // until there is a protocol
   std::optional<ProxyHeader> header_;
   ProxyHeaderReader reader_;
   Duration limit_;

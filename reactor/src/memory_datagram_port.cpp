@@ -1,23 +1,32 @@
 #include <bight/testing/memory_datagram_port.hpp>
 
 #include <stdexcept>
+#include <utility>
 
 namespace bight::testing {
 
 MemoryDatagramPort::MemoryDatagramPort(ReactorTime& clock, Address host, std::shared_ptr<DatagramProtocol> protocol,
                                        std::size_t maxPacketSize)
-    : clock_(clock), host_(std::move(host)), protocol_(std::move(protocol)), maxPacketSize_(maxPacketSize) {}
+    : clock_(clock),
+      host_(std::move(host)),
+      protocol_(std::move(protocol)),
+      remembered_(protocol_),
+      maxPacketSize_(maxPacketSize) {}
 
 MemoryDatagramPort::~MemoryDatagramPort() = default;
 
 void MemoryDatagramPort::startListening() {
   if (listening_ || closing_)
     throw std::logic_error("startListening: the port is listening already, or not yet closed");
+  protocol_ = remembered_.lock();
+  if (!protocol_)
+    throw std::logic_error("startListening: the protocol is gone; keep it if the port shall listen again");
   listening_ = true;
   try {
     protocol_->makeConnection(shared_from_this());
   } catch (...) {
     listening_ = false;
+    protocol_.reset();
     throw;
   }
 }
@@ -33,12 +42,16 @@ Deferred<void> MemoryDatagramPort::stopListening() {
   closing_ = true;
   peer_.reset();
   groups_.clear();
-  clock_.callLater(Duration(0), [self = shared_from_this()] {
-    self->closing_ = false;
-    self->protocol_->breakConnection();
-    for (const auto& waiter : std::exchange(self->stopped_, {})) waiter.callback();
-  });
+  clock_.callLater(Duration(0), [self = shared_from_this()] { self->end(); });
   return done;
+}
+
+void MemoryDatagramPort::end() {
+  if (!std::exchange(listening_, false) && !closing_) return;
+  closing_ = false;
+  const auto self = shared_from_this();
+  std::exchange(protocol_, nullptr)->breakConnection();
+  for (const auto& waiter : std::exchange(stopped_, {})) waiter.callback();
 }
 
 std::error_code MemoryDatagramPort::write(std::string_view data, const Address& to) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <bight/connection_errors.hpp>
+#include <bight/log.hpp>
 
 namespace bight::testing {
 
@@ -96,9 +97,28 @@ void MemoryConnector::fail(const Failure& reason) {
 
 MemoryReactor::MemoryReactor() : names_(std::make_shared<MemoryNameResolver>()), resolver_(names_) {}
 MemoryReactor::~MemoryReactor() {
-  // As with a real one: no child outlives it.
+  // As with a real one: no child outlives it, no attempt goes on, and no port is open. Whoever has waited is told.
+  const auto guarded = [](auto&& end) {
+    try {
+      end();
+    } catch (...) {
+      Logger("bight.testing").failure("Unhandled Error when a MemoryReactor was destroyed", Failure());
+    }
+  };
   for (const auto& each : std::exchange(processes_, {}))
-    if (each->connected()) each->die(SIGKILL);
+    guarded([&] {
+      if (each->connected()) each->die(SIGKILL);
+    });
+  for (const auto& connectors : {std::exchange(clients_, {}), std::exchange(unixClients_, {})})
+    for (const auto& each : connectors)
+      guarded([&] {
+        if (each->state() == Connector::State::connecting)
+          each->fail(Failure(ConnectionLost("The reactor was destroyed.")));
+      });
+  for (const auto& ports : {std::exchange(udpPorts_, {}), std::exchange(letterboxes_, {})})
+    for (const auto& each : ports) guarded([&] { each->end(); });
+  for (auto& each : std::exchange(adopted_, {}))
+    if (each.datagrams) guarded([&] { each.datagrams->end(); });
 }
 
 std::unique_ptr<IOPump> MemoryReactor::connectTo(std::uint16_t port, std::shared_ptr<Protocol> client) {

@@ -17,6 +17,9 @@ struct Outcome {
   explicit Outcome(Deferred<T> d) : deferred(std::move(d)) {
     deferred.addBoth([this](Result<T> r) { result = std::move(r); });
   }
+  ~Outcome() { deferred.cancel(); }  // what is under way must not find us gone
+  Outcome(const Outcome&) = delete;
+  Outcome& operator=(const Outcome&) = delete;
   bool done() const { return result.has_value(); }
   bool worked() const { return result && *result; }
   template <class E>

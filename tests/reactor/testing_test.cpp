@@ -1,8 +1,10 @@
 #include <bight/testing.hpp>
 
 #include <bight/connection_errors.hpp>
+#include <bight/tcp_endpoints.hpp>
 #include <boost/test/unit_test.hpp>
 #include <functional>
+#include <optional>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -339,6 +341,31 @@ BOOST_AUTO_TEST_CASE(a_memory_reactor_has_ports_of_datagrams) {
   const auto letters = std::make_shared<Ponger>();
   reactor.connectUNIXDatagram("/run/log", letters, {.bindAddress = "/run/me"});
   BOOST_TEST((reactor.unixDatagramPorts().at(0)->getPeer() == Address(UNIXAddress{"/run/log"})));
+}
+
+// As at the end of a real one: attempts fail, ports close, and nobody keeps anybody.
+BOOST_AUTO_TEST_CASE(the_end_of_a_memory_reactor_is_told) {
+  struct Quiet : DatagramProtocol {
+    void datagramReceived(std::string_view, const Address&) override {}
+    void stopProtocol() override { stopped = true; }
+    bool stopped = false;
+  };
+  const auto protocol = std::make_shared<Quiet>();
+  std::optional<Failure> why;
+  Deferred<std::shared_ptr<Protocol>> attempt;
+  {
+    MemoryReactor reactor;
+    reactor.listenUDP(4000, protocol);
+    HostnameEndpoint endpoint(reactor, "10.0.0.1", 80);
+    attempt = endpoint.connect(Factory::forProtocol<testing::AccumulatingProtocol>());
+    attempt.addErrback([&](const Failure& reason) {
+      why = reason;
+      return std::shared_ptr<Protocol>();
+    });
+  }
+  BOOST_TEST(protocol->stopped);
+  BOOST_REQUIRE(why);
+  BOOST_TEST(why->getErrorMessage().find("The reactor was destroyed") != std::string::npos, why->getErrorMessage());
 }
 
 // B56, B59 without sockets.

@@ -55,16 +55,15 @@ BOOST_DATA_TEST_CASE(a_stuck_reactor_shows_where_it_is, data::make(backends()), 
   auto reactor = makeReactor(backend);
   Barked barked;
   const Watchdog watchdog(*reactor, barked.options());
+  std::function<void()> wait = [&] {
+    if (log.count("the reactor moves again") > 0) return reactor->stop();
+    reactor->callLater(1ms, [&] { wait(); });
+  };
   reactor->callWhenRunning([&] {
     reactor->callLater(1ms, [&] {
       barked.holdUp();
       // It goes on when the watchdog has seen that.
-      const auto wait = std::make_shared<Function<void()>>();
-      *wait = [&, wait] {
-        if (log.count("the reactor moves again") > 0) return reactor->stop();
-        reactor->callLater(1ms, [wait] { (*wait)(); });
-      };
-      (*wait)();
+      wait();
     });
   });
   reactor->run({.installSignalHandlers = false});
@@ -121,9 +120,7 @@ BOOST_AUTO_TEST_CASE(several_watch_and_one_outlives_its_reactor) {
     const Watchdog two(*other, second.options());
     other->callLater(0s, [&] { second.holdUp(); });
     other->callLater(1ms, [&] { other->stop(); });
-    std::thread thread([&] {
-      other->run({.installSignalHandlers = false});
-    });
+    std::thread thread([&] { other->run({.installSignalHandlers = false}); });
     bool done = false;
     reactor->callLater(0s, [&] {
       first.holdUp();

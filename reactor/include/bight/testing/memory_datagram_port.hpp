@@ -85,9 +85,14 @@ class BIGHT_API MemoryDatagramPort final : public DatagramTransport,
   std::string getOutgoingInterface() const override { return outgoing_; }
 
  private:
+  friend class MemoryReactor;
+  /// The protocol is told, unless it has been.
+  void end();
+
   ReactorTime& clock_;
   const Address host_;
-  const std::shared_ptr<DatagramProtocol> protocol_;
+  std::shared_ptr<DatagramProtocol> protocol_;  // while it listens
+  const std::weak_ptr<DatagramProtocol> remembered_;
   const std::size_t maxPacketSize_;
   bool listening_ = false;
   bool closing_ = false;
