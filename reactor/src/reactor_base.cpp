@@ -59,6 +59,12 @@ ReactorBase::~ReactorBase() {
   thread_.bindHere();
   if (inRun_)
     reactorLog().critical("a reactor is destroyed while it runs: call stop(), and destroy it after run() has returned");
+  end();
+  poller_->setAfterEach(nullptr, nullptr);
+  poller_->setBeforeNext(nullptr);
+}
+
+void ReactorBase::end() noexcept {
   running_ = looping_ = false;
   stopped_ = true;
   leaveStopSignals();
@@ -77,8 +83,6 @@ ReactorBase::~ReactorBase() {
   events_.clear();
   disconnectAll(reason);
   sendWritten();
-  poller_->setAfterEach(nullptr, nullptr);
-  poller_->setBeforeNext(nullptr);
 }
 
 // ---- running and stopping ----
@@ -193,21 +197,45 @@ void ReactorBase::stopForSignal(int number) noexcept {
   if (!stopRequested_ && looping_) {
     reactorLog().info("Received " + std::string(signalName(number)) + ", shutting down.");
     stopRequested_ = true;
-    if (drainLimit_ <= Duration::zero()) return;
-    guarded("The shutdown has no limit", [this] {
-      drainCall_ = callLater(drainLimit_, [this] {
-        if (!events_.hurry("shutdown")) return;
-        reactorLog().warn("what was to happen before the shutdown has not ended within " +
-                          std::to_string(std::chrono::duration<double>(drainLimit_).count()) +
-                          " s (RunOptions::drainLimit); the shutdown goes on without it");
-      });
-    });
+    limitDrain();
   } else {
     reactorLog().warn("Received " + std::string(signalName(number)) + " again, stopping at once.");
     stopped_ = true;
     poolPatience_ = Duration::zero();
     looping_ = running_ = false;
   }
+}
+
+void ReactorBase::limitDrain() noexcept {
+  if (drainLimit_ <= Duration::zero()) return;
+  guarded("The shutdown has no limit", [this] {
+    drainCall_ = callLater(drainLimit_, [this] {
+      if (!events_.hurry("shutdown")) return;
+      reactorLog().warn("what was to happen before the shutdown has not ended within " +
+                        std::to_string(std::chrono::duration<double>(drainLimit_).count()) +
+                        " s (RunOptions::drainLimit); the shutdown goes on without it");
+    });
+  });
+}
+
+void ReactorBase::stopAsSignalled(int number) {
+  checkThread("stop");
+  if (!looping_ || exitSignal_) return;
+  exitSignal_ = number;
+  stopRequested_ = true;
+  limitDrain();
+}
+
+void ReactorBase::serveCallsUntilNone(const std::atomic<std::size_t>& left) noexcept {
+  vitals_->enter();
+  while (left.load() > 0 && pollErrors_ < 100) {
+    runQueues();
+    sendWritten();
+    if (left.load() > 0 && !threadQueue_->pending()) pollOnce(Poller::forever);
+  }
+  runQueues();  // what was sent before the last one left
+  sendWritten();
+  vitals_->leave();
 }
 
 void ReactorBase::duringEvent(std::string_view event) {

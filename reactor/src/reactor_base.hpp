@@ -3,6 +3,7 @@
 /// events, the queue from other threads, the order of the shutdown. And what transports need of it.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -186,6 +187,22 @@ class ReactorBase final : public Reactor {
   /// called.
   void checkThread(const char* what) const { thread_.check(what); }
 
+  // ---- for groups of reactors ----
+
+  /// The shutdown does not leave its phase `before` by itself: when nothing holds it up any more, `ready` is called, and
+  /// the reactor serves on until `finishShutdown`, or until the limit of a drain has passed.
+  void holdShutdown(Function<void()> ready) { events_.holdBack("shutdown", std::move(ready)); }
+  void finishShutdown() {
+    if (looping_) events_.goOn("shutdown");  // else it has crashed meanwhile
+  }
+  /// The signal has come to another of the group: as `stop()`, but with the limit for the drain.
+  void stopAsSignalled(int number);
+  /// After `run()` has returned: makes calls from threads, and no others, until `left` is 0; who makes it so sends a call.
+  void serveCallsUntilNone(const std::atomic<std::size_t>& left) noexcept;
+  /// Ends everything that is left, as the destructor does, in this thread. What is called later is refused or has no
+  /// effect.
+  void end() noexcept;
+
   /// For tests: throw or log, whatever the build.
   void setThrowsInWrongThread(bool throws) noexcept { thread_.setThrows(throws); }
 
@@ -237,6 +254,7 @@ class ReactorBase final : public Reactor {
   void duringEvent(std::string_view event);
   void signalled(int number) noexcept;
   void stopForSignal(int number) noexcept;
+  void limitDrain() noexcept;
   void takeStopSignals();
   void leaveStopSignals() noexcept;
   SignalWatch& signalWatch();

@@ -17,7 +17,7 @@ struct SystemEvents::Firing {
   int waiting = 1;  // one for the loop that calls the triggers
 
   static void oneDone(const std::shared_ptr<Firing>& firing) {
-    if (--firing->waiting == 0 && *firing->events) (*firing->events)->finish(*firing->event);
+    if (--firing->waiting == 0 && *firing->events) (*firing->events)->beforeDone(*firing->event);
   }
   std::weak_ptr<Firing> self;
 };
@@ -79,13 +79,31 @@ void SystemEvents::fire(std::string_view name) {
   Firing::oneDone(firing);
 }
 
+void SystemEvents::holdBack(std::string_view name, Function<void()> ready) {
+  event(name).ready = std::move(ready);
+}
+
+bool SystemEvents::goOn(std::string_view name) {
+  Event& fired = event(name);
+  if (!std::exchange(fired.held, false)) return false;
+  finish(fired);
+  return true;
+}
+
 bool SystemEvents::hurry(std::string_view name) {
+  if (goOn(name)) return true;
   Event& fired = event(name);
   const auto firing = fired.firing.lock();
   if (!firing || firing->waiting <= 0) return false;
   firing->waiting = 0;  // those who come later find less than that
   finish(fired);
   return true;
+}
+
+void SystemEvents::beforeDone(Event& event) {
+  if (!event.ready) return finish(event);
+  event.held = true;
+  event.ready();
 }
 
 void SystemEvents::finish(Event& event) {

@@ -31,7 +31,12 @@ class SystemEvents {
   SystemEventTrigger add(Phase phase, std::string_view event, Call call);
   void remove(SystemEventTrigger trigger);
   void fire(std::string_view event);
-  /// An event whose phase `before` waits for Deferreds goes on without them. @return false if it does not wait
+  /// The phase `before` of this event does not end by itself: when it waits for nothing any more, `ready` is called
+  /// instead, and the event waits for `goOn`.
+  void holdBack(std::string_view event, Function<void()> ready);
+  /// Ends such a wait. @return false if there is none
+  bool goOn(std::string_view event);
+  /// An event whose phase `before` waits goes on without what it waits for. @return false if it does not wait
   bool hurry(std::string_view event);
   /// Forgets all triggers.
   void clear() noexcept;
@@ -46,11 +51,14 @@ class SystemEvents {
     std::string name;
     std::deque<Trigger> triggers[3];
     std::weak_ptr<Firing> firing;  // the last one
+    Function<void()> ready;        // see holdBack
+    bool held = false;             // ready has been called
   };
 
   Event& event(std::string_view name);
   void runPhase(Event& event, Phase phase, Firing* firing);
   void runTrigger(Event& event, Phase phase, Call& call, Firing* firing);
+  void beforeDone(Event& event);
   void finish(Event& event);
 
   // Events are few and never forgotten, so their addresses are stable.

@@ -128,14 +128,17 @@ class Rendezvous {
   std::optional<Result<R>> result_;
 };
 
-template <class T>
-struct Undeferred {
-  using type = T;
-};
-template <class T>
-struct Undeferred<Deferred<T>> {
-  using type = T;
-};
+/// What the caller of `f` gets at last: what `f` returns, or the result of the Deferred it returns.
+template <class F>
+using AnswerOf = ReturnedValue<std::invoke_result_t<F&>>;
+
+/// Runs `f` in this thread and gives its result to `end`, also if it comes later; `f` lives until then.
+template <class R, class F, class End>
+void callAndDeliver(F f, End end) {
+  succeed().addCallback(std::move(f)).addBoth([end = std::move(end)](Result<R> result) mutable {
+    end.deliver(std::move(result));
+  });
+}
 
 }  // namespace detail
 
@@ -185,26 +188,14 @@ BIGHT_API void callMultipleInThread(ReactorThreads& reactor, std::vector<Functio
 /// @throws std::logic_error in the reactor's own thread, where it would wait for itself.
 template <class F>
 auto blockingCallFromThread(ReactorThreads& reactor, F f) {
-  using Returned = std::decay_t<std::invoke_result_t<F&>>;
-  using R = typename detail::Undeferred<Returned>::type;
+  using R = detail::AnswerOf<F>;
   if (reactor.isInIOThread()) {
     throw std::logic_error(
         "blockingCallFromThread was called in the reactor's own thread: it would wait for itself for ever");
   }
   auto place = std::make_shared<detail::Rendezvous<R>>();
   reactor.callFromThread([end = typename detail::Rendezvous<R>::End(place), f = std::move(f)]() mutable {
-    try {
-      if constexpr (detail::isDeferred<Returned>) {
-        f().addBoth([end = std::move(end)](Result<R> result) mutable { end.deliver(std::move(result)); });
-      } else if constexpr (std::is_void_v<Returned>) {
-        f();
-        end.deliver({});
-      } else {
-        end.deliver(f());
-      }
-    } catch (...) {
-      end.deliver(Failure());
-    }
+    detail::callAndDeliver<R>(std::move(f), std::move(end));
   });
   return place->wait();
 }

@@ -1,0 +1,685 @@
+#include <bight/reactor_group.hpp>
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <bight/connection_errors.hpp>
+#include <bight/task.hpp>
+#include <bight/testing/log_capture.hpp>
+#include <boost/test/data/test_case.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "backends.hpp"
+#include "tcp_port.hpp"
+
+using namespace bight;
+using namespace std::chrono_literals;
+using bight::tests::backends;
+using testing::LogCapture;
+namespace data = boost::unit_test::data;
+
+namespace bight::tests::group {
+
+constexpr RunOptions quietly{.installSignalHandlers = false};
+const ListenOptions here{.interface = "127.0.0.1"};
+constexpr std::size_t count = 3;
+
+/// What is in a directory of /proc: the open descriptors, the threads.
+std::size_t entries(const char* directory) {
+  std::size_t found = 0;
+  DIR* open = ::opendir(directory);
+  BOOST_REQUIRE(open);
+  while (::readdir(open)) ++found;
+  ::closedir(open);
+  return found;
+}
+
+/// Descriptors and threads, before and after.
+class Leftovers {
+ public:
+  bool none() const { return entries("/proc/self/fd") == descriptors_ && entries("/proc/self/task") == threads_; }
+
+ private:
+  std::size_t descriptors_ = entries("/proc/self/fd");
+  std::size_t threads_ = entries("/proc/self/task");
+};
+
+/// Lines from several threads.
+class Trace {
+ public:
+  void add(std::string line) {
+    const std::lock_guard lock(mutex_);
+    lines_.push_back(std::move(line));
+  }
+  std::vector<std::string> lines() const {
+    const std::lock_guard lock(mutex_);
+    return lines_;
+  }
+  std::vector<std::string> sorted() const {
+    auto all = lines();
+    std::sort(all.begin(), all.end());
+    return all;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<std::string> lines_;
+};
+
+using Lines = std::vector<std::string>;
+
+/// A client without a reactor: blocking, in whatever thread.
+class Client {
+ public:
+  explicit Client(std::uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    to.sin_port = htons(port);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    connected_ = ::connect(fd_, reinterpret_cast<sockaddr*>(&to), sizeof to) == 0;
+  }
+  ~Client() { ::close(fd_); }
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  bool connected() const { return connected_; }
+  /// One byte of the server's; 0 at the end.
+  char get() {
+    char byte = 0;
+    return ::recv(fd_, &byte, 1, 0) == 1 ? byte : '\0';
+  }
+
+ private:
+  int fd_;
+  bool connected_ = false;
+};
+
+class Silent : public Protocol {};
+
+/// Says the number of its reactor, and whether it is still in its thread at the end.
+class Teller : public Protocol {
+ public:
+  Teller(ReactorGroup& group, std::size_t index, Trace* trace) : group_(group), index_(index), trace_(trace) {}
+
+ private:
+  void connectionMade() override {
+    const char digit = static_cast<char>('0' + index_);
+    transport().write({&digit, 1});
+  }
+  void connectionLost(const Failure&) override {
+    if (!trace_) return;
+    trace_->add("lost " + std::to_string(index_) + (group_.here() == index_ ? "" : ", in another thread"));
+    // A message that is sent at the very end still arrives.
+    group_.callFromThread((index_ + 1) % group_.size(), [trace = trace_] { trace->add("told"); });
+  }
+
+  ReactorGroup& group_;
+  std::size_t index_;
+  Trace* trace_;
+};
+
+auto tellers(ReactorGroup& group, Trace* trace = nullptr) {
+  return [&group, trace](Reactor&, std::size_t index) {
+    return Factory::forProtocol<Teller>(std::ref(group), index, trace);
+  };
+}
+
+/// Runs the group, with a client's work in a thread beside it.
+template <class F>
+void runWith(ReactorGroup& group, F client) {
+  std::thread thread;
+  group.callWhenRunning([&] { thread = std::thread(client); });
+  group.run(quietly);
+  thread.join();
+}
+
+}  // namespace bight::tests::group
+using namespace bight::tests::group;
+
+BOOST_AUTO_TEST_SUITE(ReactorGroupTest)
+
+BOOST_DATA_TEST_CASE(the_setup_goes_step_by_step_through_the_reactors_each_in_its_thread, data::make(backends()),
+                     backend) {
+  const Leftovers before;
+  std::vector<std::string> order;  // no lock: never two at once
+  std::set<std::thread::id> threads;
+  const std::thread::id caller = std::this_thread::get_id();
+  {
+    ReactorGroup group(count, backend);
+    BOOST_TEST(group.size() == count);
+    BOOST_TEST(group[1].name() == backend);
+    BOOST_TEST(!group.here().has_value());
+    group.each([&](Reactor& reactor, std::size_t index) {
+      BOOST_TEST(reactor.isInIOThread());
+      BOOST_TEST(reactor.running());
+      BOOST_TEST((group.here() == index));
+      BOOST_TEST((index == 0) == (std::this_thread::get_id() == caller));
+      threads.insert(std::this_thread::get_id());
+      order.push_back("a" + std::to_string(index));
+    });
+    group.each([&](Reactor& reactor) {
+      return deferLater(reactor, 1ms, [&] { order.push_back("b" + std::to_string(*group.here())); });
+    });
+    group.each([&, copy = std::make_unique<int>(0)]() mutable { order.push_back("c" + std::to_string((*copy)++)); });
+    group.callWhenRunning([&] {
+      order.push_back("running");
+      group.stop();
+    });
+    BOOST_TEST(order.empty());
+    group.run(quietly);
+  }
+  const Lines wanted{"a0", "a1", "a2", "b0", "b1", "b2", "c0", "c1", "c2", "running"};
+  BOOST_TEST(order == wanted, boost::test_tools::per_element());
+  BOOST_TEST(threads.size() == count);
+  BOOST_TEST(before.none());
+}
+
+BOOST_DATA_TEST_CASE(what_a_setup_function_throws_stops_all_and_comes_out_of_run,
+                     data::make(backends()) * data::make({false, true}), backend, later) {
+  const Leftovers before;
+  Trace trace;
+  {
+    ReactorGroup group(count, backend);
+    for (std::size_t index = 0; index < count; ++index) {
+      group[index].addSystemEventTrigger(Phase::after, "shutdown", [&trace, &group, index] {
+        trace.add(group.here() == index ? "shutdown" : "in another thread");
+      });
+    }
+    group.each([&, wait = later](Reactor& reactor, std::size_t index) -> Deferred<void> {
+      trace.add("setup");
+      if (index != 1) return succeed();
+      if (!wait) throw std::runtime_error("no disk");
+      return deferLater(reactor, 1ms, [] { throw std::runtime_error("no disk"); });
+    });
+    group.each([&] { trace.add("never"); });
+    group.callWhenRunning([&] { trace.add("never"); });
+    const auto port = group.listenTCP(0, tellers(group), here);
+    BOOST_CHECK_EXCEPTION(group.run(quietly), std::runtime_error,
+                          [](const auto& error) { return std::string(error.what()) == "no disk"; });
+    BOOST_TEST(!Client(port->getHost().port()).connected());
+  }
+  const Lines wanted{"setup", "setup", "shutdown", "shutdown", "shutdown"};
+  BOOST_TEST(trace.sorted() == wanted, boost::test_tools::per_element());
+  BOOST_TEST(before.none());
+}
+
+BOOST_DATA_TEST_CASE(a_stop_is_one_for_all_whoever_asks_for_it, data::make(backends()) * data::make({0, 1, 2, 3}),
+                     backend, who) {
+  const Leftovers before;
+  Trace trace;
+  {
+    ReactorGroup group(count, backend);
+    std::atomic<std::size_t> through{0};
+    group.each([&](Reactor& reactor, std::size_t index) {
+      reactor.addSystemEventTrigger(Phase::before, "shutdown", [&, index] {
+        trace.add("before");
+        // The last one has something to finish, and asks another for it.
+        return group.deferToReactor((index + 1) % count, [&] { return index == 2 ? 3ms : 0ms; })
+            .addCallback([&](auto time) { return deferLater(reactor, time, [&] { ++through; }); });
+      });
+      reactor.addSystemEventTrigger(Phase::during, "shutdown", [&, index] {
+        trace.add(through == count && group.here() == index ? "during" : "too early, or in another thread");
+      });
+    });
+    const auto port = group.listenTCP(0, tellers(group, &trace), here);
+    std::vector<std::unique_ptr<Client>> clients;
+    runWith(group, [&] {
+      for (int i = 0; i < 4; ++i) {
+        clients.push_back(std::make_unique<Client>(port->getHost().port()));
+        BOOST_TEST(clients.back()->get() != '\0');
+      }
+      if (who == 0) group.stop();
+      if (who == 1) group.callFromThread(1, [](Reactor& reactor) { reactor.stop(); });
+      if (who == 2) group.callFromThread(2, [&] { group.stop(); });
+      if (who == 3) group.callEachFromThread([&] { group.stop(); });
+    });
+    for (const auto& each : clients) BOOST_TEST(each->get() == '\0');
+    BOOST_CHECK_NO_THROW(group.stop());  // too late, and no harm
+  }
+  Lines wanted{"before", "before", "before", "during", "during", "during"};
+  auto got = trace.sorted();
+  std::erase_if(got, [](const std::string& line) { return line.size() == 6 && line.starts_with("lost "); });
+  for (int i = 0; i < 4; ++i) wanted.push_back("told");
+  BOOST_TEST(got == wanted, boost::test_tools::per_element());
+  BOOST_TEST(before.none());
+}
+
+BOOST_DATA_TEST_CASE(connections_are_spread_over_the_reactors, data::make(backends()), backend) {
+  const Leftovers before;
+  std::array<int, count> served{};
+  {
+    ReactorGroup group(count, backend);
+    const auto port = group.listenTCP(0, tellers(group), here);
+    BOOST_TEST(port->getHost().port() != 0);
+    bool listening = false;
+    port->whenListening().addCallback([&] { listening = true; });
+    std::vector<std::unique_ptr<Client>> clients;
+    runWith(group, [&] {
+      for (int i = 0; i < 100; ++i) clients.push_back(std::make_unique<Client>(port->getHost().port()));
+      for (const auto& each : clients) ++served.at(static_cast<std::size_t>(each->get() - '0'));
+      group.stop();
+    });
+    BOOST_TEST(listening);
+  }
+  for (const int each : served) BOOST_TEST(each > 0);
+  BOOST_TEST(served[0] + served[1] + served[2] == 100);
+  BOOST_TEST(before.none());
+}
+
+BOOST_DATA_TEST_CASE(a_port_of_a_group_is_nobody_else_s, data::make(backends()), backend) {
+  const Leftovers before;
+  {
+    ReactorGroup group(count, backend);
+    ReactorGroup other(count, backend);
+    const auto single = makeReactor(backend);
+    const auto port = group.listenTCP(0, tellers(group), here);
+    const int number = port->getHost().port();
+    BOOST_CHECK_EXCEPTION(other.listenTCP(number, tellers(other), here), CannotListenError,
+                          [](const CannotListenError& error) { return error.osError() == EADDRINUSE; });
+    BOOST_CHECK_THROW(single->listenTCP(number, Factory::forProtocol<Silent>(), here), CannotListenError);
+    // Nor does a group share what somebody has.
+    const auto shared =
+        single->listenTCP(0, Factory::forProtocol<Silent>(), {.interface = "127.0.0.1", .reusePort = true});
+    BOOST_CHECK_THROW(group.listenTCP(shared->getHost().port(), tellers(group), here), CannotListenError);
+    auto willing = here;
+    willing.reusePort = true;
+    BOOST_CHECK_NO_THROW(group.listenTCP(shared->getHost().port(), tellers(group), willing));
+    // Closed before the run, it is free again.
+    port->stopListening();
+    BOOST_CHECK_NO_THROW(other.listenTCP(number, tellers(other), here));
+    BOOST_CHECK_THROW(group.listenTCP(65536, tellers(group), here), std::invalid_argument);
+  }
+  BOOST_TEST(before.none());
+}
+
+BOOST_DATA_TEST_CASE(a_reactor_that_cannot_listen_stops_the_others, data::make(backends()), backend) {
+  const Leftovers before;
+  LogCapture log;
+  {
+    ReactorGroup group(count, backend);
+    group.listenTCP(
+        0,
+        [](Reactor&, std::size_t index) {
+          return index < 2 ? Factory::forProtocol<Silent>() : std::shared_ptr<Factory>();
+        },
+        here);
+    BOOST_CHECK_EXCEPTION(group.run(quietly), std::invalid_argument, [](const auto& error) {
+      return std::string(error.what()).find("null pointer for reactor 2") != std::string::npos;
+    });
+  }
+  BOOST_TEST(log.count("could not listen") == 0);
+  // In a running group it is the port that fails, and not the group.
+  {
+    ReactorGroup group(count, backend);
+    std::optional<Failure> why;
+    group.callWhenRunning([&] {
+      const auto port = group.listenTCP(
+          0,
+          [](Reactor&, std::size_t index) {
+            if (index == 1) throw std::runtime_error("no factory today");
+            return Factory::forProtocol<Silent>();
+          },
+          here);
+      port->whenListening().addErrback([&, port](Failure failure) {
+        BOOST_TEST((group.here() == 0U));
+        why = failure;
+        // Everything is closed by now: it can be had again.
+        const auto again = group.listenTCP(port->getHost().port(), tellers(group), here);
+        again->whenListening().addBoth([&](Result<void> result) {
+          BOOST_TEST(result.hasValue());
+          group.stop();
+        });
+      });
+    });
+    group.run(quietly);
+    BOOST_REQUIRE(why.has_value());
+    BOOST_TEST(why->getErrorMessage() == "no factory today");
+  }
+  BOOST_TEST(log.count("could not listen") == 0);
+  BOOST_TEST(before.none());
+}
+
+BOOST_DATA_TEST_CASE(one_call_stops_listening_on_all_and_leaves_connections_open, data::make(backends()), backend) {
+  ReactorGroup group(count, backend);
+  const auto port = group.listenTCP(0, tellers(group), here);
+  const std::uint16_t number = port->getHost().port();
+  std::optional<std::size_t> firedOn;
+  runWith(group, [&] {
+    Client open(number);
+    BOOST_TEST(open.get() != '\0');
+    BOOST_CHECK_THROW(port->stopListening(), std::logic_error);  // no reactor of the group here to fire in
+    blockingCallFromThread(group[2],
+                           [&] { return port->stopListening().addCallback([&] { firedOn = group.here(); }); });
+    BOOST_TEST(!Client(number).connected());
+    blockingCallFromThread(group[1], [&] { return port->stopListening(); });  // once more: at once
+    group.stop();
+    BOOST_TEST(open.get() == '\0');
+  });
+  BOOST_TEST((firedOn == 2U));
+  BOOST_CHECK_NO_THROW(port->stopListening());
+}
+
+BOOST_DATA_TEST_CASE(messages_bring_back_what_the_other_reactor_says, data::make(backends()), backend) {
+  ReactorGroup group(count, backend);
+  std::vector<std::string> got;
+  std::vector<int> ordered;
+  group.callFromThread(1, [&] { got.push_back("kept for the run"); });
+  group.callWhenRunning([&] {
+    const auto home = [&group] { return group.here() == 0U ? " at home" : " in another thread"; };
+    std::vector<Deferred<void>> all;
+    all.push_back(
+        group.deferToReactor(1, [](Reactor&, std::size_t index) { return index; }).addCallback([&, home](auto i) {
+          got.push_back(std::to_string(i) + home());
+        }));
+    all.push_back(group.deferToReactor(2, [&] {
+      if (group.here() != 2U) throw std::logic_error("in another thread");
+    }).addCallback([&, home] { got.push_back("nothing" + std::string(home())); }));
+    all.push_back(group.deferToReactor(2, []() -> int { throw std::runtime_error("BOOM!"); })
+                      .addCallback([](int) {})
+                      .addErrback([&, home](Failure failure) { got.push_back(failure.getErrorMessage() + home()); }));
+    all.push_back(group
+                      .deferToReactor(1,
+                                      [word = std::string("a long word that does not fit inside a string"),
+                                       &group](Reactor& reactor) -> Deferred<std::unique_ptr<std::string>> {
+                                        co_await deferLater(reactor, 1ms, [] {});
+                                        if (group.here() != 1U) throw std::logic_error("in another thread");
+                                        co_return std::make_unique<std::string>(word);
+                                      })
+                      .addCallback([&, home](std::unique_ptr<std::string> text) { got.push_back(*text + home()); }));
+    all.push_back(group.deferToReactor(0, [] { return 7; }).addCallback([&](int) { got.push_back("myself"); }));
+    all.push_back(group.deferToEach([](Reactor&, std::size_t index) { return index * index; })
+                      .addCallback([&](std::vector<std::size_t> squares) {
+                        for (const std::size_t each : squares) got.push_back(std::to_string(each));
+                      }));
+    for (int i = 0; i < 100; ++i)
+      all.push_back(group.deferToReactor(1, [i] { return i; }).addCallback([&](int n) { ordered.push_back(n); }));
+    // Dropped, and its result with it.
+    group.deferToReactor(1, [] { return 1; }).addErrback([](Failure) { return 0; }).cancel();
+    gatherResults(std::move(all)).addCallback([&] { group.stop(); });
+  });
+  BOOST_CHECK_THROW(group.deferToReactor(count, [] {}), std::out_of_range);
+  BOOST_CHECK_THROW(group.callFromThread(count, [] {}), std::out_of_range);
+  group.run(quietly);
+  std::sort(got.begin(), got.end());
+  const Lines wanted{"0",
+                     "1",
+                     "1 at home",
+                     "4",
+                     "BOOM! at home",
+                     "a long word that does not fit inside a string at home",
+                     "kept for the run",
+                     "myself",
+                     "nothing at home"};
+  BOOST_TEST(got == wanted, boost::test_tools::per_element());
+  BOOST_REQUIRE(ordered.size() == 100U);
+  BOOST_TEST(std::is_sorted(ordered.begin(), ordered.end()));
+}
+
+BOOST_DATA_TEST_CASE(who_asks_from_outside_waits_or_is_refused, data::make(backends()), backend) {
+  ReactorGroup group(2, backend);
+  bool refused = false;
+  int answer = 0;
+  std::atomic<int> broadcast{0};
+  runWith(group, [&] {
+    try {
+      group.deferToReactor(1, [] { return 1; });
+    } catch (const std::logic_error&) {
+      refused = true;
+    }
+    answer = blockingCallFromThread(group[1], [&group] { return group.here() == 1U ? 42 : 0; });
+    group.callEachFromThread([&] { ++broadcast; });
+    for (std::size_t index = 0; index < 2; ++index) blockingCallFromThread(group[index], [] {});
+    group.stop();
+  });
+  BOOST_TEST(refused);
+  BOOST_TEST(answer == 42);
+  BOOST_TEST(broadcast == 2);
+  BOOST_CHECK_THROW(group.deferToReactor(1, [] {}), std::logic_error);
+}
+
+BOOST_DATA_TEST_CASE(a_question_that_nobody_answers_fails_at_the_end, data::make(backends()), backend) {
+  ReactorGroup group(2, backend);
+  Trace trace;
+  std::optional<Promise<int>> never;
+  group.callWhenRunning([&] {
+    group
+        .deferToReactor(1,
+                        [&]() -> Deferred<int> {
+                          Deferred<int> deferred;
+                          never = deferred.promise();
+                          return deferred;
+                        })
+        .addErrback([&](Failure failure) {
+          trace.add(failure.check<AbandonedError>() && group.here() == 0U ? "abandoned" : "something else");
+          return 0;
+        });
+    group.deferToReactor(1, [] {}).addCallback([&] { group.stop(); });
+  });
+  group[1].addSystemEventTrigger(Phase::after, "shutdown", [&] { never.reset(); });
+  group.run(quietly);
+  BOOST_TEST(trace.lines() == Lines{"abandoned"}, boost::test_tools::per_element());
+}
+
+BOOST_DATA_TEST_CASE(a_signal_to_the_process_stops_all, data::make(backends()), backend) {  // B7, B40
+  LogCapture log;
+  Trace trace;
+  ReactorGroup group(count, backend);
+  group.each([&](Reactor& reactor, std::size_t index) {
+    reactor.addSystemEventTrigger(Phase::after, "shutdown", [&trace, &reactor, &group, index] {
+      trace.add(reactor.exitSignal() == SIGTERM && group.here() == index ? "SIGTERM" : "something else");
+    });
+  });
+  group.callWhenRunning([] { ::kill(::getpid(), SIGTERM); });
+  group.run();
+  BOOST_TEST(trace.lines() == Lines(count, "SIGTERM"), boost::test_tools::per_element());
+  BOOST_TEST((group.exitSignal() == SIGTERM));
+  BOOST_TEST(log.count("Received SIGTERM, shutting down.") == 1);
+}
+
+BOOST_DATA_TEST_CASE(a_drain_that_a_signal_began_has_its_limit_on_all, data::make(backends()), backend) {  // B40
+  LogCapture log;
+  std::atomic<int> shutDown{0};
+  std::optional<Promise<void>> never;
+  ReactorGroup group(count, backend);
+  group.each([&](Reactor& reactor, std::size_t index) {
+    reactor.addSystemEventTrigger(Phase::before, "shutdown", [&, index]() -> Deferred<void> {
+      if (index != 1) return succeed();
+      Deferred<void> stuck;
+      never = stuck.promise();
+      return stuck;
+    });
+    reactor.addSystemEventTrigger(Phase::after, "shutdown", [&, index] {
+      ++shutDown;
+      if (index == 1) never.reset();
+    });
+  });
+  group.callWhenRunning([] { ::kill(::getpid(), SIGINT); });
+  group.run({.drainLimit = 20ms});
+  BOOST_TEST(shutDown == static_cast<int>(count));
+  BOOST_TEST(log.count("drainLimit") > 0U);
+}
+
+BOOST_DATA_TEST_CASE(a_second_signal_ends_all_at_once, data::make(backends()), backend) {  // B40
+  const Leftovers before;
+  LogCapture log;
+  Trace trace;
+  {
+    std::optional<Promise<void>> never;
+    ReactorGroup group(count, backend);
+    const auto port = group.listenTCP(0, tellers(group, &trace), here);
+    std::unique_ptr<Client> client;
+    group.each([&](Reactor& reactor, std::size_t index) {
+      reactor.addSystemEventTrigger(Phase::before, "shutdown", [&, index]() -> Deferred<void> {
+        if (index != 2) return succeed();
+        Deferred<void> stuck;
+        never = stuck.promise();
+        ::kill(::getpid(), SIGTERM);
+        return stuck;
+      });
+      reactor.addSystemEventTrigger(Phase::during, "shutdown", [&] { trace.add("an orderly shutdown"); });
+    });
+    group.callWhenRunning([&] {
+      client = std::make_unique<Client>(port->getHost().port());
+      group.callFromThread(0, [] { ::kill(::getpid(), SIGTERM); });
+    });
+    group.run();
+    never.reset();
+    BOOST_TEST((group.exitSignal() == SIGTERM));
+  }
+  // The connection, if it had been accepted, was told in its own thread.
+  for (const auto& line : trace.lines()) BOOST_TEST((line == "told" || line.size() == 6), line);
+  BOOST_TEST(log.count("Received SIGTERM again") == 1);
+  BOOST_TEST(before.none());
+}
+
+BOOST_DATA_TEST_CASE(who_answers_signals_on_the_first_reactor_decides, data::make(backends()), backend) {  // B7
+  ReactorGroup group(2, backend);
+  std::vector<int> heard;
+  std::atomic<int> elsewhere{0};
+  group[0].onSignal(SIGTERM, [&](int number) {
+    heard.push_back(number);
+    group[0].callLater(2ms, [&] { group.stop(); });
+  });
+  group[1].onSignal(SIGUSR1, [&] {
+    ++elsewhere;
+    ::kill(::getpid(), SIGTERM);
+  });
+  group.callWhenRunning([] { ::kill(::getpid(), SIGUSR1); });
+  group.run();
+  BOOST_TEST(heard == std::vector<int>{SIGTERM}, boost::test_tools::per_element());
+  BOOST_TEST(elsewhere == 1);
+  BOOST_TEST(!group.exitSignal().has_value());
+}
+
+BOOST_DATA_TEST_CASE(a_crash_of_one_is_a_crash_of_all, data::make(backends()), backend) {
+  const Leftovers before;
+  Trace trace;
+  {
+    ReactorGroup group(count, backend);
+    group.each([&](Reactor& reactor) {
+      reactor.addSystemEventTrigger(Phase::before, "shutdown", [&] { trace.add("an orderly shutdown"); });
+    });
+    const auto port = group.listenTCP(0, tellers(group, &trace), here);
+    runWith(group, [&] {
+      Client client(port->getHost().port());
+      const char who = client.get();
+      group.callFromThread(static_cast<std::size_t>(who - '0' + 1) % count, [](Reactor& reactor) { reactor.crash(); });
+      BOOST_TEST(client.get() == '\0');
+    });
+    BOOST_CHECK_THROW(group.run(quietly), ReactorNotRestartable);
+  }
+  const auto lines = trace.lines();
+  BOOST_REQUIRE(!lines.empty());  // "told" may come too late, in a crash
+  BOOST_TEST(lines[0].size() == 6U, lines[0]);
+  BOOST_TEST(std::count(lines.begin(), lines.end(), "an orderly shutdown") == 0);
+  BOOST_TEST(before.none());
+}
+
+BOOST_DATA_TEST_CASE(a_group_runs_once, data::make(backends()), backend) {
+  const Leftovers before;
+  {
+    ReactorGroup never(2, backend);
+    const auto port = never.listenTCP(0, tellers(never), here);
+    never.each([] {});
+    BOOST_CHECK_THROW(never.stop(), ReactorNotRunning);
+  }
+  BOOST_TEST(before.none());
+  {
+    ReactorGroup group(1, backend);
+    group.callWhenRunning([&] {
+      BOOST_CHECK_THROW(group.run(quietly), ReactorAlreadyRunning);
+      BOOST_CHECK_THROW(group.each([] {}), std::logic_error);
+      group.callWhenRunning([] { throw std::runtime_error("only logged"); });
+      group.callWhenRunning([&] { group.stop(); });
+    });
+    const LogCapture log;
+    group.run(quietly);
+    BOOST_TEST(log.count("only logged") == 1);
+    BOOST_CHECK_THROW(group.run(quietly), ReactorNotRestartable);
+    BOOST_CHECK_THROW(group.listenTCP(0, tellers(group), here), std::logic_error);
+    BOOST_TEST(group[0].counters().turns > 0U);
+    group.callFromThread(0, [] { BOOST_ERROR("called after the end"); });
+    std::thread([&] { BOOST_CHECK_THROW(blockingCallFromThread(group[0], [] {}), AbandonedError); }).join();
+  }
+  BOOST_TEST(before.none());
+}
+
+BOOST_AUTO_TEST_CASE(there_is_one_for_each_processor_unless_one_says_otherwise) {
+  BOOST_TEST(ReactorGroup().size() >= 1U);
+  BOOST_TEST(ReactorGroup(2, Backend::poll)[1].name() == "poll");
+  BOOST_CHECK_THROW(ReactorGroup(1025), std::invalid_argument);
+  BOOST_CHECK_THROW(ReactorGroup(2, "abacus"), UnknownReactor);
+  BOOST_CHECK_THROW(ReactorGroup(2)[2], std::out_of_range);
+}
+
+BOOST_AUTO_TEST_CASE(where_reuse_spreads_nothing_all_accept_from_one_socket) {
+  const auto inode = [](int fd) {
+    struct stat status{};
+    BOOST_REQUIRE_EQUAL(::fstat(fd, &status), 0);
+    return status.st_ino;
+  };
+  const auto same = detail::openTcpListeners(0, here, 3, detail::Sharing::duplicate);
+  BOOST_REQUIRE(same.size() == 3U);
+  BOOST_TEST(inode(same[0].get()) == inode(same[2].get()));
+  const auto own = detail::openTcpListeners(0, here, 3, detail::Sharing::reusePort);
+  BOOST_TEST(inode(own[0].get()) != inode(own[2].get()));
+  BOOST_TEST(detail::localAddress(own[0].get(), AddressType::tcp).port() ==
+             detail::localAddress(own[2].get(), AddressType::tcp).port());
+}
+
+BOOST_DATA_TEST_CASE(a_promise_for_threads_fires_at_home, data::make(backends()), backend) {
+  auto reactor = makeReactor(backend);
+  std::vector<std::string> got;
+  std::thread thread;
+  std::unique_ptr<ThreadPromise<int>> late;
+  reactor->callWhenRunning([&] {
+    Deferred<int> answered;
+    Deferred<int> dropped;
+    Deferred<int> unanswered;
+    answered.addCallback([&](int value) {
+      got.push_back(reactor->isInIOThread() ? std::to_string(value) : "in another thread");
+      return value;
+    });
+    dropped.addErrback([&](Failure failure) {
+      got.push_back(failure.check<AbandonedError>() && reactor->isInIOThread() ? "abandoned" : "something else");
+      reactor->stop();
+      return 0;
+    });
+    unanswered.addErrback([&](Failure failure) {
+      got.push_back(failure.check<AbandonedError>() ? "abandoned with the reactor" : "something else");
+      return 0;
+    });
+    late = std::make_unique<ThreadPromise<int>>(*reactor, unanswered.promise());
+    thread = std::thread([a = ThreadPromise<int>(*reactor, answered.promise()),
+                          b = ThreadPromise<int>(*reactor, dropped.promise())]() mutable {
+      a.deliver(42);
+      BOOST_CHECK_THROW(a.deliver(43), std::logic_error);
+      auto end = std::move(b);
+    });
+  });
+  reactor->run(quietly);
+  thread.join();
+  reactor.reset();
+  late->deliver(1);  // nobody is there
+  BOOST_TEST(got == (Lines{"42", "abandoned", "abandoned with the reactor"}), boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
