@@ -220,7 +220,10 @@ void GroupState::drained(std::size_t index) {
     drained_[index] = true;
     if (--undrained_ > 0) return;
   }
-  for (const auto& each : reactors_) each->callFromThread([&reactor = *each] { reactor.finishShutdown(); });
+  // By a timer: not in the midst of the calls that came with this one, which are then still made before.
+  for (const auto& each : reactors_)
+    each->callFromThread(
+        [&reactor = *each] { reactor.callLater(Duration::zero(), [&reactor] { reactor.finishShutdown(); }); });
 }
 
 void GroupState::left() noexcept {
