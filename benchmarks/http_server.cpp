@@ -67,13 +67,12 @@ int main(int argc, char** argv) try {
   Benches benches;
   ReactorGroup group(argc == 4 ? std::stoul(argv[3]) : 1);
   benches.resize(group.size());
-  const auto port = group.listenTCP(
-      std::stoi(argv[1]),
-      [&](Reactor& reactor, std::size_t index) {
-        benches[index] = std::make_shared<Bench>(group, benches, index);
-        return std::make_shared<http::Site>(reactor, benches[index]);
-      },
-      {.interface = "127.0.0.1", .backlog = 4096});
+  const auto port = group.listenTCP(std::stoi(argv[1]),
+                                    [&](Reactor& reactor, std::size_t index) {
+                                      benches[index] = std::make_shared<Bench>(group, benches, index);
+                                      return std::make_shared<http::Site>(reactor, benches[index]);
+                                    },
+                                    {.interface = "127.0.0.1", .backlog = 4096});
   group.run();
   return 0;
 } catch (const std::exception& e) {

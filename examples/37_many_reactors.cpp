@@ -25,12 +25,12 @@ class GuestBook : public LineOnlyReceiver {
       return;
     }
     // Each is asked in its own thread; the answers come back into this one.
-    track(group_.deferToEach([&books = books_](Reactor&, std::size_t index) { return books[index].size(); }))
-        .addCallback([this](const std::vector<std::size_t>& counts) {
-          std::size_t all = 0;
-          for (const std::size_t each : counts) all += each;
-          sendLine(std::to_string(all) + " guests on " + std::to_string(counts.size()) + " reactors");
-        });
+    auto sizes = group_.deferToEach([&books = books_](Reactor&, std::size_t index) { return books[index].size(); });
+    track(std::move(sizes)).addCallback([this](const std::vector<std::size_t>& counts) {
+      std::size_t all = 0;
+      for (const std::size_t each : counts) all += each;
+      sendLine(std::to_string(all) + " guests on " + std::to_string(counts.size()) + " reactors");
+    });
   }
 
   ReactorGroup& group_;

@@ -130,13 +130,13 @@ class BIGHT_API ReactorGroup {
   /// Listens on all reactors on one port; the system spreads new connections among them: on Linux by a hash of
   /// the peer's address and port, so evenly only if there are many.
   ///
-  /// The port is taken at the call: what fails, fails here. Then each reactor makes its own factory by `makeFactory`, in
-  /// its own thread, as a step of the setup, so that no object is shared between threads, and begins to accept. If one
-  /// of them cannot, all stop listening, and the failure comes out of `run()` during the setup; in a running group out of
-  /// `GroupPort::whenListening`, or else it is logged.
+  /// The port is taken at the call: what fails, fails here. Then each reactor makes its own factory by `makeFactory`,
+  /// in its own thread, as a step of the setup, so that no object is shared between threads, and begins to accept. If one
+  /// of them cannot, all stop listening, and the failure comes out of `run()` during the setup; in a running group
+  /// out of `GroupPort::whenListening`, or else it is logged.
   ///
   /// Nobody else has the port: a second group on it, in this process or another, is refused, unless both ask for
-  /// `ListenOptions::reusePort`. Other programs of the same user that ask for SO_REUSEPORT can join, as they can always.
+  /// `ListenOptions::reusePort`. Other programs of the same user that ask for SO_REUSEPORT can join, as always.
   ///
   /// On Linux each reactor has a socket of its own (SO_REUSEPORT). Where that spreads nothing, as on macOS, they all
   /// accept from the same socket: who is idle takes the next connection.
@@ -158,14 +158,14 @@ class BIGHT_API ReactorGroup {
   ///
   /// However the stop began (`stop()` here or on one of the reactors, a signal), it is one for all: every reactor goes
   /// through its "shutdown", in its thread, and none leaves the phase `before`, in which connections are still served,
-  /// until all are through with it. Messages that are sent during the phases after it still arrive. If a reactor crashes,
-  /// as by a second signal, all do.
+  /// until all are through with it. Messages that are sent during the phases after it still arrive. If a reactor
+  /// crashes, as by a second signal, all do.
   /// @throws what escaped from a setup function, the first if there were several;  ReactorAlreadyRunning;
   ///         ReactorNotRestartable;  std::system_error if there are no more threads
   void run(RunOptions options = {});
 
-  /// Begins an orderly stop of all reactors, and returns at once. From any thread, as often as one likes; without effect
-  /// when the stop has begun.
+  /// Begins an orderly stop of all reactors, and returns at once. From any thread, as often as one likes;
+  /// without effect when the stop has begun.
   /// @throws ReactorNotRunning before `run()`
   void stop();
 

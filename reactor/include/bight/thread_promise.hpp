@@ -19,7 +19,8 @@ namespace bight {
 ///
 /// ```cpp
 /// Deferred<int> answer;
-/// library.ask([promise = ThreadPromise<int>(reactor, answer.promise())](int value) mutable { promise.deliver(value); });
+/// ThreadPromise<int> promise(reactor, answer.promise());
+/// library.ask([promise = std::move(promise)](int value) mutable { promise.deliver(value); });
 /// ```
 ///
 /// Dropped without having delivered, it delivers an AbandonedError. If the reactor ends first, the Deferred fails with
