@@ -131,8 +131,8 @@ class BIGHT_API ReactorGroup {
   /// the peer's address and port, so evenly only if there are many.
   ///
   /// The port is taken at the call: what fails, fails here. Then each reactor makes its own factory by `makeFactory`,
-  /// in its own thread, as a step of the setup, so that no object is shared between threads, and begins to accept. If one
-  /// of them cannot, all stop listening, and the failure comes out of `run()` during the setup; in a running group
+  /// in its own thread, as a step of the setup, so that no object is shared between threads, and begins to accept. If
+  /// one of them cannot, all stop listening, and the failure comes out of `run()` during the setup; in a running group
   /// out of `GroupPort::whenListening`, or else it is logged.
   ///
   /// Nobody else has the port: a second group on it, in this process or another, is refused, unless both ask for
