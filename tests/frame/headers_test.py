@@ -17,6 +17,7 @@ UNWANTED = {
     '<regex>': re.compile(r'/regex$'),
     'libevent': re.compile(r'/(event2/|event\.h$)'),
     'OpenSSL': re.compile(r'/openssl/'),
+    'what HTTP stands on': re.compile(r'/(zlib|idn2|libpsl|zstd)\.h$|/(uriparser|brotli)/'),
     '<iostream>': re.compile(r'/iostream$'),
 }
 
