@@ -39,11 +39,13 @@ void Connection::dataReceived(std::string_view data) {
         const std::size_t used = read(input->parser, data);
         putBack(std::move(input));
         if (used < data.size()) keep(data.substr(used));
+        if (state_ == State::upgrading) switchOver();
       }
       break;
     case State::answering:
     case State::streaming:
     case State::flushing:
+    case State::upgrading:
       keep(data);
       break;
     case State::lingering:
@@ -149,6 +151,7 @@ void Connection::readOn() {
   if (std::unique_ptr<Input> input = std::move(input_)) {
     input->used += read(input->parser, input->unread());
     putBack(std::move(input));
+    if (state_ == State::upgrading) return switchOver();
   }
   if (paused_ && state_ != State::gone && (!input_ || input_->unread().size() <= unreadLimit / 2)) {
     paused_ = false;
@@ -221,6 +224,7 @@ void Connection::timedOut() {
       break;
     case State::answering:
     case State::streaming:
+    case State::upgrading:
     case State::gone:
       break;
   }

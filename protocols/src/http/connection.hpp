@@ -8,6 +8,7 @@
 //      ▼                        ▼
 //   lingering ──► gone        gone
 //
+//   upgrading: "101 Switching Protocols" was said; when nobody looks at the request any more, the connection is given to another Protocol.
 //   flushing: answered, but the client does not read; the next request waits until what is buffered has gone out.
 //
 // An idle connection holds nothing but itself, 120 bytes: an `Input` (parser and unread bytes) is leased from the Site while a request is
@@ -78,7 +79,7 @@ class Connection final : public Protocol, public HalfCloseable, public WheelEntr
   void streamDropped() noexcept;
 
  private:
-  enum class State : std::uint8_t { reading, answering, streaming, flushing, lingering, gone };
+  enum class State : std::uint8_t { reading, answering, streaming, flushing, upgrading, lingering, gone };
 
   void timedOut();
 
@@ -95,9 +96,14 @@ class Connection final : public Protocol, public HalfCloseable, public WheelEntr
   void render();
   std::shared_ptr<Resource> findResource();
   void takeAnswer(Answer answer, std::shared_ptr<Resource> from);
-  void await(Deferred<Response> deferred, std::shared_ptr<Resource> from);
-  void deferredFired(Result<Response> result) noexcept;
+  template <class T>
+  void await(Deferred<T> deferred, std::shared_ptr<Resource> from);
+  template <class T>
+  void deferredFired(Result<T> result, const std::shared_ptr<Resource>& from) noexcept;
+  void upgrade(Upgrade upgrade);
+  void switchOver();
   void fail(const Failure& failure);
+  static void failedUnseen(const Failure& failure);
   void respond(const Response& response);
   void refuse(int status, std::string_view sentence);
   void answered();

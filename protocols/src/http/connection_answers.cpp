@@ -96,8 +96,12 @@ std::shared_ptr<Resource> Connection::findResource() {
 void Connection::takeAnswer(Answer answer, std::shared_ptr<Resource> from) {
   if (auto* response = std::get_if<Response>(&answer.what_)) {
     respond(*response);
-  } else if (auto* deferred = std::get_if<Deferred<Response>>(&answer.what_)) {
-    await(std::move(*deferred), std::move(from));
+  } else if (auto* later = std::get_if<Deferred<Response>>(&answer.what_)) {
+    await(std::move(*later), std::move(from));
+  } else if (auto* any = std::get_if<Deferred<Answer>>(&answer.what_)) {
+    await(std::move(*any), std::move(from));
+  } else if (auto* other = std::get_if<Upgrade>(&answer.what_)) {
+    upgrade(std::move(*other));
   } else if (state_ == State::answering && !answered_) {
     throw std::logic_error("bight::http: a resource answered with the ResponseStream of another request");
   } else if (stream_) {
@@ -105,35 +109,42 @@ void Connection::takeAnswer(Answer answer, std::shared_ptr<Resource> from) {
   }
 }
 
-void Connection::await(Deferred<Response> deferred, std::shared_ptr<Resource> from) {
+template <class T>
+void Connection::await(Deferred<T> deferred, std::shared_ptr<Resource> from) {
   awaiting_ = true;
   awaited_ = bight::detail::ChainReference(deferred.chain());
   // The chain keeps this object, so that an answer that comes when the connection is long gone finds somebody who drops it; and the
   // resource, though it may have been taken off the tree.
-  std::move(deferred).addBoth([self = shared_from_this(), from = std::move(from)](Result<Response> result) {
-    static_cast<Connection&>(*self).deferredFired(std::move(result));
+  std::move(deferred).addBoth([self = shared_from_this(), from = std::move(from)](Result<T> result) {
+    static_cast<Connection&>(*self).deferredFired(std::move(result), from);
   });
 }
 
-void Connection::deferredFired(Result<Response> result) noexcept {
+template <class T>
+void Connection::deferredFired(Result<T> result, [[maybe_unused]] const std::shared_ptr<Resource>& from) noexcept {
   awaiting_ = false;
   awaited_ = {};
   if (state_ == State::gone) {
-    if (!result && !result.failure().check<CancelledError>())
-      log().failure("a request failed after its client had gone", result.failure());
+    if (!result) failedUnseen(result.failure());
     if (!rendering_) request_.reset();
     return;
   }
   try {
     if (!result) {
       fail(result.failure());
-    } else {
+    } else if constexpr (std::is_same_v<T, Response>) {
       respond(*result);
+    } else {
+      takeAnswer(*std::move(result), from);
     }
   } catch (...) {
     fail(Failure());
   }
   proceed();
+}
+
+void Connection::failedUnseen(const Failure& failure) {
+  if (!failure.check<CancelledError>()) log().failure("a request failed after its client had gone", failure);
 }
 
 void Connection::fail(const Failure& failure) {
@@ -212,6 +223,10 @@ void Connection::proceed() {
   if (awaiting_ || !answered_) return;
   request_.reset();
   if (state_ == State::gone) return;
+  if (state_ == State::upgrading) {
+    if (!reading_) switchOver();  // else it is done when read() has returned, and what is left of its input was kept
+    return;
+  }
   if (close_) return paused_ ? linger() : lose();
   if (const std::size_t buffered = transport().writeBufferSize(); buffered > flushLimit) {
     state_ = State::flushing;

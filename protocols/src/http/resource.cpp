@@ -8,7 +8,11 @@ namespace bight::http {
 Deferred<Response> Answer::response() && {
   if (auto* response = std::get_if<Response>(&what_)) return succeed(std::move(*response));
   if (auto* deferred = std::get_if<Deferred<Response>>(&what_)) return std::move(*deferred);
-  return fail<Response>(std::logic_error("bight::http: this answer is a stream: a connection shows what it writes"));
+  if (auto* deferred = std::get_if<Deferred<Answer>>(&what_)) {
+    return std::move(*deferred).addCallback([](Answer answer) { return std::move(answer).response(); });
+  }
+  return fail<Response>(
+      std::logic_error("bight::http: this answer is a stream or an upgrade: a connection shows what becomes of it"));
 }
 
 Resource::~Resource() = default;

@@ -19,6 +19,7 @@ struct OwnFields {
   bool date = false;
   bool contentType = false;
   bool connection = false;
+  bool close = false;  // one of the Connection fields is just that
 
   explicit OwnFields(const Headers& headers) {
     for (const Field& field : headers) {
@@ -27,7 +28,10 @@ struct OwnFields {
           date = date || equalsIgnoringCase(field.name, "date");
           break;
         case 10:
-          connection = connection || equalsIgnoringCase(field.name, "connection");
+          if (equalsIgnoringCase(field.name, "connection")) {
+            connection = true;
+            close = close || equalsIgnoringCase(field.value, "close");
+          }
           break;
         case 12:
           contentType = contentType || equalsIgnoringCase(field.name, "content-type");
@@ -102,12 +106,10 @@ void appendResponseHead(std::string& out, const ResponseHead& head) {
   } else if (head.chunked) {
     pen.text("Transfer-Encoding: chunked\r\n");
   }
-  if (!own.connection) {
-    if (head.close) {
-      pen.text("Connection: close\r\n");
-    } else if (head.keepAlive) {
-      pen.text("Connection: keep-alive\r\n");
-    }
+  if (head.close && !own.close) {
+    pen.text("Connection: close\r\n");
+  } else if (head.keepAlive && !own.connection) {
+    pen.text("Connection: keep-alive\r\n");
   }
   pen.text(wire);
   pen.text("\r\n");

@@ -59,6 +59,9 @@ class SiteState {
   std::unique_ptr<Input> takeInput();
   void giveInput(std::unique_ptr<Input> input) noexcept;
 
+  // What a connection is to be upgraded to, from its 101 to the end of the same call.
+  std::shared_ptr<Protocol> upgradeTo;
+
   // An empty string with room, for the composition of one answer; not across anything that runs users' code.
   std::string& scratch() noexcept {
     scratch_.clear();

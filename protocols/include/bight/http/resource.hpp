@@ -17,11 +17,12 @@
 #include <bight/function.hpp>
 #include <bight/http/message.hpp>
 #include <bight/http/response_stream.hpp>
+#include <bight/http/upgrade.hpp>
 
 namespace bight::http {
 
-/// What `Resource::render` returns: a Response, a `Deferred<Response>` (so also what a coroutine returns), or a stream
-/// that has been opened.
+/// What `Resource::render` returns: a Response, a stream that has been opened, an Upgrade, or a Deferred of a Response
+/// or of any Answer (so also what a coroutine returns).
 ///
 /// A Deferred that fails is answered with 500 and logged; the client learns nothing about it. Except that a
 /// `StatusError` is answered with its status and its sentence. When the client goes away first, the Deferred is
@@ -31,15 +32,17 @@ class BIGHT_API Answer {
   Answer(Response response) : what_(std::move(response)) {}              // NOLINT(google-explicit-constructor)
   Answer(Deferred<Response>&& deferred) : what_(std::move(deferred)) {}  // NOLINT(google-explicit-constructor)
   Answer(ResponseStream stream) : what_(std::move(stream)) {}            // NOLINT(google-explicit-constructor)
+  Answer(Upgrade upgrade) : what_(std::move(upgrade)) {}                 // NOLINT(google-explicit-constructor)
+  Answer(Deferred<Answer>&& deferred) : what_(std::move(deferred)) {}    // NOLINT(google-explicit-constructor)
 
   /// The response, now or when it is there: what a test of a resource looks at. Fails with std::logic_error if the
-  /// answer is a stream, whose bytes only a connection can show.
+  /// answer is a stream or an upgrade, of which only a connection can show what becomes of it.
   Deferred<Response> response() &&;
 
  private:
   friend class detail::Connection;
 
-  std::variant<Response, Deferred<Response>, ResponseStream> what_;
+  std::variant<Response, Deferred<Response>, ResponseStream, Upgrade, Deferred<Answer>> what_;
 };
 
 /// A node in the tree of URLs. Twisted: `twisted.web.resource.Resource`.

@@ -20,7 +20,7 @@ struct ResponseHead {
   const Headers* headers = nullptr;                 ///< further fields
   std::optional<std::uint64_t> contentLength = {};  ///< a Content-Length field
   bool chunked = false;                             ///< "Transfer-Encoding: chunked"
-  bool close = false;                               ///< "Connection: close", unless `headers` says so
+  bool close = false;                               ///< "Connection: close", unless `headers` says just that
   bool keepAlive = false;  ///< "Connection: keep-alive", which a client of HTTP/1.0 wants to be told
 };
 
