@@ -1,5 +1,5 @@
-// The request parser: content, whole or in chunks, and trailers (RFC 9112, 6 and 7).
-#include <bight/http/parser.hpp>
+// The parsers: content, whole or in chunks, and trailers (RFC 9112, 6 and 7).
+#include <bight/http/message_parser.hpp>
 
 #include <algorithm>
 
@@ -9,7 +9,7 @@ namespace bight::http {
 
 using characters::is;
 
-RequestParser::Event RequestParser::readContent(std::string_view& input, Stage then) {
+MessageParser::Event MessageParser::readContent(std::string_view& input, Stage then) {
   if (input.empty()) return Event::needMore;
   body_ = input.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(remaining_, input.size())));
   input.remove_prefix(body_.size());
@@ -18,7 +18,7 @@ RequestParser::Event RequestParser::readContent(std::string_view& input, Stage t
   return Event::body;
 }
 
-void RequestParser::beginChunk() noexcept {
+void MessageParser::beginChunk() noexcept {
   stage_ = Stage::chunkSize;
   remaining_ = 0;
   sizeDigits_ = 0;
@@ -26,7 +26,7 @@ void RequestParser::beginChunk() noexcept {
 
 // The bytes between the data of two chunks: CRLF after data, size, extensions, CRLF (RFC 9112, 7.1). Done when
 // something else is next.
-RequestParser::Step RequestParser::chunkLine(std::string_view& input) {
+MessageParser::Step MessageParser::chunkLine(std::string_view& input) {
   while (!input.empty()) {
     const char c = input.front();
     input.remove_prefix(1);
@@ -63,7 +63,7 @@ RequestParser::Step RequestParser::chunkLine(std::string_view& input) {
           positions_.clear();
           return Step::done;
         }
-        if (remaining_ > options_.limits.body - received_) return refuse(413, "The content is too large.");
+        if (remaining_ > limits_.body - received_) return refuse(413, "The content is too large.");
         received_ += remaining_;
         stage_ = Stage::chunkData;
         return Step::done;
@@ -74,9 +74,9 @@ RequestParser::Step RequestParser::chunkLine(std::string_view& input) {
 
 // *( ";" name [ "=" ( token / quoted-string ) ] ), read for its form only. The white space that RFC 9112 lets one bear
 // is not borne.
-RequestParser::Step RequestParser::extensionByte(char c) {
+MessageParser::Step MessageParser::extensionByte(char c) {
   enum : std::uint8_t { nameStart, name, valueStart, value, quoted, escaped, afterQuoted };
-  if (++extensionBytes_ > options_.limits.chunkExtensions) return refuse(413, "The chunk extensions are too long.");
+  if (++extensionBytes_ > limits_.chunkExtensions) return refuse(413, "The chunk extensions are too long.");
   const bool inName = is(c, characters::token);
   const bool textual = static_cast<unsigned char>(c) >= 0x20 ? c != 0x7f : c == '\t';
   switch (extension_) {
@@ -117,19 +117,24 @@ RequestParser::Step RequestParser::extensionByte(char c) {
   return refuse(400, "A chunk extension is malformed.");
 }
 
-RequestParser::Event RequestParser::readTrailers(std::string_view& input) {
+MessageParser::Event MessageParser::readTrailers(std::string_view& input) {
   const std::size_t had = buffer_.size();
-  if (had) buffer_.append(input.substr(0, options_.limits.head - had));
+  if (had) buffer_.append(input.substr(0, limits_.head - had));
   trailerBase_ = had ? buffer_.data() : input.data();
-  const Step step = parseFields(trailerBase_, had ? buffer_.size() : input.size());
+  Step step = parseFields(trailerBase_, had ? buffer_.size() : input.size());
+  if (step == Step::fold) {  // to be undone, in a copy
+    buffer_.assign(input.substr(0, limits_.head));
+    trailerBase_ = buffer_.data();
+    step = parseFields(trailerBase_, buffer_.size());
+  }
   if (step == Step::refused) return Event::refused;
   if (step == Step::more) {
-    if (!had) buffer_.assign(input);
+    if (buffer_.empty()) buffer_.assign(input);
     input = {};
     return Event::needMore;
   }
   input.remove_prefix(line_ - had);
-  handedOut_ = had != 0;
+  handedOut_ = !buffer_.empty();
   return endMessage();
 }
 

@@ -86,7 +86,9 @@ struct Json {
       Json json;
       space();
       if (take("null")) return json;
-      if (take("true") || (rest.starts_with("false") && take("false"))) {
+      const bool yes = take("true");
+      if (yes || take("false")) {
+        json.number = yes;
         json.kind = Kind::boolean;
       } else if (take("[")) {
         json.kind = Kind::array;
