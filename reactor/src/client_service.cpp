@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <random>
 #include <stdexcept>
 #include <vector>
@@ -83,12 +84,14 @@ struct ClientService::State : std::enable_shared_from_this<State> {
       case Phase::waiting:
         phase = Phase::idle;
         ++run;
+        if (patience.active()) patience.cancel();
         if (retryCall.active()) retryCall.cancel();
         cancelAttempt();
         break;
       case Phase::preparing:
       case Phase::connected: {
         phase = Phase::disconnecting;
+        if (patience.active()) patience.cancel();
         auto gone = waitForEnd();
         cancelAttempt();
         tell(Failure(CancelledError("the ClientService is stopping")));
@@ -157,36 +160,66 @@ struct ClientService::State : std::enable_shared_from_this<State> {
     if (mine != run || phase != Phase::preparing) return;  // lost already
     if (!options.prepareConnection) return ready();
     const auto step = ++steps;
+    if (options.prepareTimeout > Duration::zero())
+      patience = clock.callLater(options.prepareTimeout, [weak = weak_from_this()] {
+        if (const auto waiting = weak.lock()) waiting->preparedTooLong();
+      });
+    const auto waited = std::make_shared<bool>(false);
     watch(step, maybeDeferred([&] {
                   auto waits = options.prepareConnection(connection);
                   return waits ? std::move(*waits) : succeed();
                 })
                     .addCallbacks(
-                        [self, mine, step] {
+                        [self, mine, step, waited] {
                           self->ended(step);
-                          if (mine == self->run && self->phase == Phase::preparing) self->ready();
+                          if (mine != self->run || self->phase != Phase::preparing) return;
+                          if (*waited) self->failures = self->setbacks = 0;
+                          self->ready();
                         },
                         [self, mine, step](const Failure& failure) {
                           self->ended(step);
                           if (mine != self->run || self->phase != Phase::preparing) return;
-                          const auto useless = self->protocol;
-                          self->failed(failure);
-                          useless->transport().abortConnection();
+                          self->giveUp(failure);
                         }));
+    *waited = true;  // what is done at once has not heard from the server, and proves nothing
   }
 
   void ready() {
     phase = Phase::connected;
-    failures = 0;
+    if (patience.active()) patience.cancel();
+    setbacks += std::exchange(failures, 0);
+    since = clock.seconds();
     const auto kept = protocol;  // a callback may lose the connection
     tell(kept);
+  }
+
+  /// The connection could not be prepared.
+  void giveUp(const Failure& failure) {
+    const auto useless = protocol;
+    failed(failure);
+    useless->transport().abortConnection();
+  }
+
+  void preparedTooLong() {
+    const auto useless = std::exchange(protocol, nullptr);
+    stopPreparing(Failure(TimeoutError(options.prepareTimeout, "preparing the connection to " + endpoint->toString())));
+    useless->transport().abortConnection();
+  }
+
+  /// The connection is of no use any more, and so is what is done to prepare it. Cancelling that may stop the service.
+  void stopPreparing(const Failure& why) {
+    const auto self = shared_from_this();
+    phase = Phase::waiting;
+    const auto mine = ++run;
+    cancelAttempt();
+    if (mine == run) failed(why);
   }
 
   /// An attempt has come to nothing.
   void failed(const Failure& failure) {
     protocol.reset();
     ++failures;
-    const auto delay = wait();
+    const auto delay = wait(failures + setbacks);
     clientLog().info("attempt " + std::to_string(failures) + " to connect to " + endpoint->toString() +
                      " failed; the next one is in " + detail::durationText(delay) + ": " + failure.getErrorMessage());
     std::vector<Promise<Connected>> told;
@@ -205,12 +238,15 @@ struct ClientService::State : std::enable_shared_from_this<State> {
     protocol.reset();
     switch (phase) {
       case Phase::preparing:
-        ++run;  // what preparing comes to is of no interest
-        cancelAttempt();
-        return failed(Failure(ConnectionLost("The connection was lost while it was being prepared.")));
-      case Phase::connected:
-        wait();
+        return stopPreparing(Failure(ConnectionLost("The connection was lost while it was being prepared.")));
+      case Phase::connected: {
+        const Duration lived = clock.seconds() - since;
+        if (lived >= options.settleTime) setbacks = 0;
+        const auto delay = wait(setbacks++);
+        clientLog().info("the connection to " + endpoint->toString() + " was lost after " +
+                         detail::durationText(lived) + "; the next attempt is in " + detail::durationText(delay));
         return;
+      }
       case Phase::disconnecting:
         phase = Phase::idle;
         ++run;
@@ -225,10 +261,11 @@ struct ClientService::State : std::enable_shared_from_this<State> {
       if (!each.called()) each.callback();
   }
 
-  Duration wait() {
+  Duration wait(std::size_t setbacksInARow) {
     phase = Phase::waiting;
     ++run;
-    const Duration delay = std::max(options.retryPolicy(failures), Duration::zero());
+    if (patience.active()) patience.cancel();
+    const Duration delay = std::max(options.retryPolicy(setbacksInARow), Duration::zero());
     retryCall = clock.callLater(delay, [self = shared_from_this()] { self->connect(); });
     return delay;
   }
@@ -262,8 +299,11 @@ struct ClientService::State : std::enable_shared_from_this<State> {
   std::uint64_t steps = 0;     // numbers what is waited for: connecting, preparing
   std::uint64_t finished = 0;  // the last of these that has ended
   std::size_t failures = 0;
+  std::size_t setbacks = 0;  // failures before, and connections that were lost, since one has worked
+  Duration since{0};         // when there was a connection
   std::optional<Deferred<void>> attempt;
   DelayedCall retryCall;
+  DelayedCall patience;  // while a connection is prepared
   Connected protocol;
   std::vector<Waiter> waiters;
   std::vector<Promise<void>> ends;

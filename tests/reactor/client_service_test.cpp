@@ -267,6 +267,92 @@ BOOST_AUTO_TEST_CASE(connections_are_prepared) {
   BOOST_TEST(throws.service->failures() == 1U);
 }
 
+// C50 with a limit: a server that takes the connection and says nothing does not hold it up for ever.
+BOOST_AUTO_TEST_CASE(preparing_has_a_limit) {
+  const testing::LogCapture log;
+  int cancelled = 0;
+  const auto never = [&](const Connected&) { return Deferred<void>([&] { ++cancelled; }); };
+  Lab lab({.prepareConnection = never});
+  lab.service->startService();
+  auto waits = lab.when(1);
+  lab.connect();
+  lab.reactor.advance(30s - 1ns);
+  BOOST_TEST(!waits.done());
+  lab.reactor.advance(1ns);
+  BOOST_TEST(waits.failedWith<TimeoutError>());
+  BOOST_TEST(log.count("preparing the connection to tcp:192.0.2.1:80 timed out after 30 s") == 1U);
+  BOOST_TEST(cancelled == 1);
+  lab.pump->flush();
+  BOOST_TEST(lab.server->closed());
+  BOOST_TEST(lab.service->failures() == 1U);
+  lab.reactor.advance(2s);
+  BOOST_TEST(lab.attempts() == 2U);
+  lab.connect();
+  Outcome<void> end(lab.service->stopService());
+  lab.pump->flush();
+  BOOST_TEST(end.done());
+  BOOST_TEST(lab.reactor.getDelayedCalls().empty());
+  // Whose cancelling stops the service, is stopped.
+  std::function<void()> stop = [] {};
+  Lab stopped(
+      {.prepareConnection = [&](const Connected&) { return Deferred<void>([&] { stop(); }); }, .prepareTimeout = 1s});
+  stop = [&] { stopped.service->stopService(); };
+  stopped.service->startService();
+  stopped.connect();
+  stopped.reactor.advance(1s);
+  stopped.pump->flush();
+  BOOST_TEST(stopped.server->closed());
+  stopped.reactor.advance(1h);
+  BOOST_TEST(stopped.attempts() == 1U);
+  // And without a limit it may take for ever.
+  Lab patient({.prepareConnection = never, .prepareTimeout = 0s});
+  patient.service->startService();
+  patient.connect();
+  patient.reactor.advance(24h);
+  BOOST_TEST(patient.service->failures() == 0U);
+}
+
+// C50: a server that takes connections and closes them at once is asked less and less often, and the log says so.
+BOOST_AUTO_TEST_CASE(short_connections_do_not_reset_the_delay) {
+  const testing::LogCapture log;
+  Lab lab;
+  lab.service->startService();
+  for (std::size_t n = 1; n <= 4; ++n) {
+    BOOST_TEST(lab.attempts() == n);
+    lab.connect();
+    lab.reactor.advance(2264ms + 1ns);  // not long enough
+    lab.drop();
+    lab.reactor.advance(1s * static_cast<int>(n) - 1ns);
+    BOOST_TEST(lab.attempts() == n);
+    lab.reactor.advance(1ns);
+  }
+  BOOST_TEST(log.count("the connection to tcp:192.0.2.1:80 was lost after 2.26 s; the next attempt is in 4 s") == 1U);
+  lab.refuse();  // counts in addition: 1 failure behind 4 short ones
+  lab.reactor.advance(6s - 1ns);
+  BOOST_TEST(lab.attempts() == 5U);
+  lab.reactor.advance(1ns);
+  lab.connect();
+  lab.reactor.advance(5s);  // long enough
+  lab.drop();
+  lab.reactor.advance(1s);
+  BOOST_TEST(lab.attempts() == 7U);
+  // A connection whose preparing had to wait for the server has worked.
+  Promise<void> step;
+  Lab prepared({.prepareConnection = [&](const Connected&) {
+    Deferred<void> ready;
+    step = ready.promise();
+    return ready;
+  }});
+  prepared.service->startService();
+  for (std::size_t n = 1; n <= 3; ++n) {
+    prepared.connect();
+    step.callback();
+    prepared.drop();
+    prepared.reactor.advance(1s);
+    BOOST_TEST(prepared.attempts() == n + 1);
+  }
+}
+
 // Nobody is hurt by callbacks that stop the service, or lose the connection.
 BOOST_AUTO_TEST_CASE(callbacks_may_do_anything) {
   Lab lab;

@@ -19,7 +19,8 @@
 
 namespace bight {
 
-/// How long to wait after so many failures in a row; 0 after a connection that had worked is lost.
+/// How long to wait after so many failures in a row; 0 after a connection that had worked is lost. Connections that did
+/// not live for `ClientServiceOptions::settleTime` count as failures from the second one in a row on.
 using RetryPolicy = std::function<Duration(std::size_t failures)>;
 
 /// A back-off: `initialDelay * factor ^ failures`, at most `maxDelay`, plus jitter.
@@ -41,12 +42,18 @@ class PrepareConnection {
  public:
   PrepareConnection() = default;
   template <class F>
-    requires(std::is_invocable_v<F&, const std::shared_ptr<Protocol>&> &&
-             !std::is_same_v<std::remove_cvref_t<F>, PrepareConnection>)
-  PrepareConnection(F f)  // NOLINT: such a function is one
-      : call_([f = std::move(f)](const std::shared_ptr<Protocol>& protocol) mutable {
-          return detail::callWaitable(f, protocol);
-        }) {}
+    requires(!std::is_same_v<std::remove_cvref_t<F>, PrepareConnection>)
+  PrepareConnection(F f) {  // NOLINT: such a function is one
+    constexpr bool fits = std::is_invocable_v<F&, const std::shared_ptr<Protocol>&>;
+    static_assert(fits,
+                  "bight: prepareConnection is a function that takes a const std::shared_ptr<Protocol>& (of your own "
+                  "protocol: static_cast<Mine&>(*protocol)) and returns nothing or a Deferred");
+    if constexpr (fits) {
+      call_ = [f = std::move(f)](const std::shared_ptr<Protocol>& protocol) mutable {
+        return detail::callWaitable(f, protocol);
+      };
+    }
+  }
 
   explicit operator bool() const noexcept { return static_cast<bool>(call_); }
   std::optional<Deferred<void>> operator()(const std::shared_ptr<Protocol>& protocol) { return call_(protocol); }
@@ -61,6 +68,12 @@ struct ClientServiceOptions {
   RetryPolicy retryPolicy = {};
   /// What it throws, or its Deferred fails with, counts as a failed attempt; the connection is aborted.
   PrepareConnection prepareConnection = {};
+  /// How long preparing may take: then its Deferred is cancelled, and that was a failed attempt (TimeoutError). Zero or
+  /// less: no limit of ours.
+  Duration prepareTimeout = std::chrono::seconds(30);
+  /// A connection that has lived so long has worked, and so has one whose preparing had to wait for something: when it
+  /// is lost, the delays begin anew. A server that takes connections only to close them is not asked again and again.
+  Duration settleTime = std::chrono::seconds(5);
 };
 
 /// Keeps a connection to an endpoint, whatever happens to it, until it is stopped. (Twisted: ClientService)
