@@ -37,17 +37,26 @@ class Monitored : public ProcessProtocol {
 };
 // endregion: monitored
 
+void begin(Reactor& reactor) {
+  // region: output
+  getProcessOutput(reactor, "echo", {"the", "monitor", "begins"}).addCallback([&](const std::string& text) {
+    std::cout << text;
+    const auto worker =
+        std::make_shared<Monitored>(reactor, "worker", "echo attempt $ATTEMPT; test $ATTEMPT = 3 || kill -SEGV $$");
+    worker->start();
+  });
+  // endregion: output
+}
+
 int main() {
   auto reactor = makeReactor();
   reactor->callWhenRunning([&] {
-    // region: output
-    getProcessOutput(*reactor, "echo", {"the", "monitor", "begins"}).addCallback([&](const std::string& text) {
-      std::cout << text;
-      const auto worker =
-          std::make_shared<Monitored>(*reactor, "worker", "echo attempt $ATTEMPT; test $ATTEMPT = 3 || kill -SEGV $$");
-      worker->start();
+    // region: code
+    getProcessOutputAndValue(*reactor, "grep", {"bight", "/dev/null"}).addCallback([&](const ProcessOutput& ended) {
+      if (ended.code != 0) std::cout << "grep has found nothing: its exit code is " << ended.code << '\n';
+      begin(*reactor);
     });
-    // endregion: output
+    // endregion: code
     // region: errors
     try {
       reactor->spawnProcess(std::make_shared<Monitored>(*reactor, "", ""), "no-such-program");

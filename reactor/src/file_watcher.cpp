@@ -7,6 +7,9 @@
 //   created  + removed = nothing                     attributes + modified = modified
 //   modified, attributes + removed = removed         anything else: both are told
 //
+//   created a + renamed to b = created b: so that a file which is written beside and then put in the place of another, as
+//   writeFile does, is one change of one name
+//
 // An overflow makes all that was gathered before it worthless: it is told alone.
 #include <bight/file_watcher.hpp>
 
@@ -44,6 +47,15 @@ void ChangeGatherer::add(FileChange change) {
   if (change.kind == Kind::overflow) {
     entries_.clear();
     latest_.clear();
+  }
+  if (change.kind == Kind::renamed) {
+    const auto made = latest_.find(change.from);
+    if (made != latest_.end() && entries_[made->second].change.kind == Kind::created &&
+        entries_[made->second].change.path == change.from) {
+      entries_[made->second].dropped = true;
+      latest_.erase(made);
+      change = {Kind::created, std::move(change.path)};
+    }
   }
   const auto found = latest_.find(change.path);
   if (found != latest_.end() && entries_[found->second].change.path == change.path) {

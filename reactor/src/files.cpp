@@ -145,8 +145,25 @@ std::string readWhole(const std::string& path, std::size_t most) {
   return text;
 }
 
-void replaceWhole(const std::string& path, std::string_view data, unsigned permissions) {
+/// Where a path leads in the end, through symbolic links, also to what is not there yet.
+std::string followed(std::string path) {
+  constexpr int mostLinks = 40;  // as the system
+  for (int links = 0;; ++links) {
+    struct stat status{};
+    if (::lstat(path.c_str(), &status) != 0 || !S_ISLNK(status.st_mode)) return path;
+    if (links == mostLinks) throw FileError("following the links of", path, ELOOP);
+    std::string target(static_cast<std::size_t>(std::max<off_t>(status.st_size, 255)) + 1, '\0');
+    const ssize_t size = ::readlink(path.c_str(), target.data(), target.size());
+    if (size < 0) refuse("following the link", path);
+    target.resize(static_cast<std::size_t>(size));
+    path = target.starts_with('/') ? target : directoryOf(path) + "/" + target;
+  }
+}
+
+/// Links stay: what they lead to is replaced.
+void replaceWhole(const std::string& name, std::string_view data, unsigned permissions) {
   static std::atomic<unsigned> count{0};
+  const std::string path = followed(name);
   const std::string beside = path + ".new-" + std::to_string(::getpid()) + "-" + std::to_string(count++);
   Descriptor fd(openIt(beside, O_WRONLY | O_CREAT | O_EXCL, permissions));
   if (!fd) refuse("making a new file beside", path);

@@ -46,7 +46,7 @@ class Collector final : public ProcessProtocol {
       for (const int fd : {1, 2}) how.childFDs.insert_or_assign(fd, ChildFD::null());
     try {
       reactor.spawnProcess(shared_from_this(), executable_, std::move(args), how);
-    } catch (const SpawnError&) {
+    } catch (...) {  // whatever it is: who asked has one place to look for failures
       over();
       std::exchange(promise_, {}).errback(Failure());
     }

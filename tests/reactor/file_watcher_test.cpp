@@ -88,7 +88,12 @@ BOOST_AUTO_TEST_CASE(changes_of_one_path_are_joined) {
   check(of({{Kind::removed, "a"}, {Kind::created, "a"}}), {{Kind::removed, "a"}, {Kind::created, "a"}});
   check(of({{Kind::renamed, "b", "a"}, {Kind::modified, "b"}}), {{Kind::renamed, "b", "a"}, {Kind::modified, "b"}});
   check(of({{Kind::created, "a"}, {Kind::renamed, "b", "a"}, {Kind::removed, "a"}}),
-        {{Kind::created, "a"}, {Kind::renamed, "b", "a"}, {Kind::removed, "a"}});
+        {{Kind::created, "b"}, {Kind::removed, "a"}});
+  check(of({{Kind::created, "a"}, {Kind::removed, "b"}, {Kind::modified, "a"}, {Kind::renamed, "b", "a"}}),
+        {{Kind::removed, "b"}, {Kind::created, "b"}});
+  check(of({{Kind::created, "a.1"}, {Kind::renamed, "a", "a.1"}, {Kind::created, "a.2"}, {Kind::renamed, "a", "a.2"}}),
+        {{Kind::created, "a"}});
+  check(of({{Kind::created, "a"}, {Kind::renamed, "b", "a"}, {Kind::renamed, "c", "b"}}), {{Kind::created, "c"}});
   check(of({{Kind::modified, "a"}, {Kind::overflow, ""}, {Kind::modified, "b"}}),
         {{Kind::overflow, ""}, {Kind::modified, "b"}});
   gatherer.add({Kind::modified, "d/x"});

@@ -193,6 +193,23 @@ BOOST_AUTO_TEST_CASE(a_file_is_replaced_as_a_whole) {
   BOOST_TEST(here.await(listDirectory(*here.reactor, here.directory)).size() == 2U);
 }
 
+BOOST_AUTO_TEST_CASE(a_link_stays_and_what_it_leads_to_is_replaced) {
+  Here here;
+  here.await(makeDirectory(*here.reactor, here.at("d")));
+  here.await(writeFile(*here.reactor, here.at("d/real"), "old"));
+  BOOST_TEST(::symlink("d/real", here.at("near").c_str()) == 0);
+  BOOST_TEST(::symlink(here.at("near").c_str(), here.at("far").c_str()) == 0);
+  BOOST_TEST(::symlink("d/new", here.at("dangling").c_str()) == 0);
+  BOOST_TEST(::symlink("loop", here.at("loop").c_str()) == 0);
+  here.await(writeFile(*here.reactor, here.at("far"), "through two links"));
+  here.await(writeFile(*here.reactor, here.at("dangling"), "made"));
+  for (const char* link : {"near", "far", "dangling"})
+    BOOST_TEST((here.await(statFile(*here.reactor, here.at(link), false)).kind == FileKind::symlink));
+  BOOST_TEST(here.await(readFile(*here.reactor, here.at("d/real"))) == "through two links");
+  BOOST_TEST(here.await(readFile(*here.reactor, here.at("d/new"))) == "made");
+  BOOST_TEST(here.error(writeFile(*here.reactor, here.at("loop"), "x")).first == ELOOP);
+}
+
 BOOST_AUTO_TEST_CASE(directories_are_made_listed_and_removed) {
   Here here;
   here.await(makeDirectory(*here.reactor, here.at("a/b/c"), true));

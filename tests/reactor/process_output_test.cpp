@@ -59,6 +59,20 @@ BOOST_DATA_TEST_CASE(cancelling_kills_the_program, data::make(backends()), backe
   spin(*here.reactor, [] { return ::waitpid(-1, nullptr, WNOHANG) < 0 && errno == ECHILD; });
 }
 
+BOOST_AUTO_TEST_CASE(whatever_spawning_throws_is_the_failure_of_the_deferred) {
+  struct Refusing : ReactorProcess {
+   private:
+    Ref<ProcessTransport> doSpawnProcess(std::shared_ptr<ProcessProtocol>, const std::string&, std::vector<std::string>,
+                                         const ProcessOptions&) override {
+      throw std::length_error("no place for one more child");
+    }
+    Ref<Transport> doConnectDescriptors(std::shared_ptr<Protocol>, int, int) override { return {}; }
+  } reactor;
+  std::string said;
+  getProcessOutput(reactor, "git").addErrback([&](const Failure& f) { return said = f.getErrorMessage(); });
+  BOOST_TEST(said == "no place for one more child");
+}
+
 BOOST_AUTO_TEST_CASE(the_memory_reactor_records_children_and_the_test_plays_them) {
   testing::MemoryReactor reactor;
   auto child = std::make_shared<Child>();

@@ -43,7 +43,9 @@ struct FileChange {
 ///
 /// Changes are gathered for a moment and told together, in order. Those of one path are joined: any number of writes
 /// are one `modified`; a file that was made and written is `created`; one that was made and removed again in that
-/// moment is not told at all. Editors replace files by others of the same name: watch the directory to go on hearing of
+/// moment is not told at all, and one that was made and then renamed is `created` under its last name. That is what
+/// `writeFile` looks like, also when it replaces a file; if it takes longer than the moment (a slow disk), there is a
+/// `created` of its new file, `NAME.new-…`, before a `renamed`: pass over names that are not yours. Editors replace files by others of the same name: watch the directory to go on hearing of
 /// a name.
 class BIGHT_API FileWatcher {
  public:

@@ -122,7 +122,9 @@ BIGHT_API Deferred<std::string> readFile(ReactorThreads& reactor, std::string pa
 
 struct WriteFileOptions {
   /// Write to a new file beside it, bring that to the disk, and give it the name: others see the old contents or the
-  /// new ones, never a part. False: write into the file itself.
+  /// new ones, never a part. False: write into the file itself. Symbolic links are followed and stay; other hard links
+  /// keep the old contents. A FileWatcher of the directory sees one change of the name, if it was made and written
+  /// within its time to gather; before that, a file `NAME.new-…`.
   bool atomic = true;
   /// Of a file that is made; one that is replaced hands its own on.
   unsigned permissions = 0666;

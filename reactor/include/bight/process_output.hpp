@@ -3,7 +3,8 @@
 ///
 /// ```cpp
 /// getProcessOutput(*reactor, "git", {"describe"}).addCallback([](std::string text) { ... });
-/// auto ended = co_await getProcessOutputAndValue(*reactor, "make", {"-k"});
+/// auto making = getProcessOutputAndValue(*reactor, "make", {"-k"});  // no braces behind co_await: docs/pitfalls.md
+/// const ProcessOutput ended = co_await std::move(making);             // ended.code != 0 is for you to look at
 /// ```
 /// Twisted's twisted.internet.utils. Here `args` come without the program's own name.
 #pragma once
@@ -69,8 +70,8 @@ class BIGHT_API OutputTooLong : public std::runtime_error {
   OutputTooLong(const std::string& executable, std::size_t limit);
 };
 
-/// Each of these fires when the program has ended and its pipes are closed. They fail with SpawnError if it cannot be
-/// started. Cancelling kills the program (SIGKILL) and closes its pipes at once.
+/// Each of these fires when the program has ended and its pipes are closed. They throw nothing: if the program cannot be
+/// started, they fail with SpawnError, or whatever else `spawnProcess` has thrown. Cancelling kills the program (SIGKILL) and closes its pipes at once.
 /// @{
 
 /// What it wrote to its standard output. Whatever it writes to its standard error fails this with ProcessWroteErrors at
