@@ -20,6 +20,7 @@
 #include <thread>
 #include <utility>
 
+#include "thread_stack.hpp"
 #include "waker.hpp"
 
 namespace bight::detail {
@@ -182,6 +183,10 @@ bool SignalWatch::add(int number, bool onlyIfDefault) {
                                        ? "the system lets nobody change what it does"
                                        : "it tells of a fault, which would be repeated at once"));
   }
+  if (isStackSignal(number))
+    throw std::logic_error(std::string(signalName(number)) +
+                           " is the one by which a Watchdog asks for the stack of the reactor's thread, and would not "
+                           "come through any more; give the Watchdog another one by WatchdogOptions::signal");
   const std::lock_guard lock(mutex);
   const auto at = static_cast<std::size_t>(number);
   // Wanted first: from the moment the action is ours, no signal may find nobody.

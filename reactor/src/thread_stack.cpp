@@ -10,6 +10,9 @@
 
 #include <cxxabi.h>
 #include <dlfcn.h>
+#if defined(__GLIBC__)
+#include <link.h>
+#endif
 #include <pthread.h>
 #include <signal.h>
 
@@ -33,6 +36,7 @@
 #define BIGHT_HAS_BACKTRACE 0
 #endif
 
+#include "symbol_file.hpp"
 #include "vitals.hpp"
 
 namespace bight::detail {
@@ -96,6 +100,22 @@ std::string hex(std::uintptr_t number) {
   return text;
 }
 
+/// The name of a function that dladdr() does not know.
+std::string hiddenName(const char* address, const Dl_info& about) {
+  const char* file = about.dli_fname;
+#if defined(__GLIBC__)
+  // The program itself goes by the name that it was called by, which may mean another file now.
+  Dl_info again{};
+  void* extra = nullptr;
+  if (::dladdr1(address, &again, &extra, RTLD_DL_LINKMAP) != 0 && extra) {
+    const char* const name = static_cast<const link_map*>(extra)->l_name;
+    if (!name || *name == '\0') file = "/proc/self/exe";
+  }
+#endif
+  return symbolInFile(file, reinterpret_cast<std::uintptr_t>(about.dli_fbase),
+                      reinterpret_cast<std::uintptr_t>(address));
+}
+
 /// "chat::Room::dataReceived(…) in /usr/bin/chat (0x12ab)": what a person wants, then what addr2line wants.
 std::string named(void* frame, bool isReturnAddress) {
   // A return address may be the first one of the next function.
@@ -103,8 +123,9 @@ std::string named(void* frame, bool isReturnAddress) {
   Dl_info about{};
   if (::dladdr(address, &about) == 0 || !about.dli_fname) return hex(reinterpret_cast<std::uintptr_t>(address));
   const auto offset = static_cast<std::uintptr_t>(address - static_cast<const char*>(about.dli_fbase));
-  return (about.dli_sname ? demangled(about.dli_sname) : "a function without a name") + " in " + about.dli_fname +
-         " (" + hex(offset) + ")";
+  const std::string name = about.dli_sname ? about.dli_sname : hiddenName(address, about);
+  return (name.empty() ? std::string(namelessFunction) : demangled(name.c_str())) + " in " + about.dli_fname + " (" +
+         hex(offset) + ")";
 }
 #endif
 
@@ -143,6 +164,12 @@ StackSignal::~StackSignal() {
   if (--use->second.users > 0) return;
   ::sigaction(number_, &use->second.before, nullptr);
   all.uses.erase(use);
+}
+
+bool isStackSignal(int number) {
+  auto& all = signals();
+  const std::lock_guard lock(all.mutex);
+  return all.uses.count(number) != 0;
 }
 
 std::vector<std::string> StackSignal::ask(Vitals& vitals) const {

@@ -9,6 +9,9 @@ namespace bight::detail {
 
 class Vitals;
 
+/// What a line says in the place of a name that is not to be had.
+inline constexpr char namelessFunction[] = "a function without a name";
+
 /// Keeps an action installed for a signal, as long as it or another one for the same signal lives: the one that writes
 /// down the stack of the thread that gets it.
 class StackSignal {
@@ -26,5 +29,8 @@ class StackSignal {
  private:
   const int number_;
 };
+
+/// Whether a StackSignal has its action installed for this signal.
+bool isStackSignal(int number);
 
 }  // namespace bight::detail

@@ -91,7 +91,15 @@ class Watchdog::State {
         text += "; its thread does not tell where it is";
       else
         text += "; its thread is here:";
-      for (std::size_t i = 0; i < found.stack.size(); ++i) text += "\n  #" + std::to_string(i) + " " + found.stack[i];
+      bool nameless = false;
+      for (std::size_t i = 0; i < found.stack.size(); ++i) {
+        text += "\n  #" + std::to_string(i) + " " + found.stack[i];
+        nameless = nameless || found.stack[i].starts_with(detail::namelessFunction);
+      }
+      if (nameless)
+        text +=
+            "\n  (the file was stripped; `addr2line -Cfe FILE 0x…` on one that was not, of the same build, has the "
+            "names)";
       watchdogLog().critical(text);
       if (whenStuck_) whenStuck_(found);
     } catch (...) {

@@ -44,6 +44,12 @@ void spin(Reactor& reactor, Done&& done) {
   while (!done() && std::chrono::steady_clock::now() < limit) reactor.iterate(2ms);
 }
 
+/// Exported by nobody: its name is only in the file's own table.
+[[gnu::noinline]] static void stuckInHere(const Barked& barked) {
+  barked.holdUp();
+  asm volatile("" ::: "memory");  // no tail call: it must be on the stack
+}
+
 }  // namespace watchdog_test
 using namespace watchdog_test;
 
@@ -61,7 +67,7 @@ BOOST_DATA_TEST_CASE(a_stuck_reactor_shows_where_it_is, data::make(backends()), 
   };
   reactor->callWhenRunning([&] {
     reactor->callLater(1ms, [&] {
-      barked.holdUp();
+      stuckInHere(barked);
       // It goes on when the watchdog has seen that.
       wait();
     });
@@ -78,6 +84,9 @@ BOOST_DATA_TEST_CASE(a_stuck_reactor_shows_where_it_is, data::make(backends()), 
   bool own = false;
   for (const auto& line : barked.last.stack) own = own || line.find(name) != std::string::npos;
   BOOST_TEST(own);
+#ifdef __linux__
+  BOOST_TEST(log.count("watchdog_test::stuckInHere(watchdog_test::Barked const&)") == 1);
+#endif
   BOOST_TEST(log.count("its thread is here:\n  #0 ") == 1);
 #endif
 }
@@ -136,6 +145,15 @@ BOOST_AUTO_TEST_CASE(several_watch_and_one_outlives_its_reactor) {
 
 BOOST_AUTO_TEST_CASE(what_cannot_be_is_refused_at_the_call) {
   auto reactor = makeReactor();
+  {
+    // Each would silently take the signal away from the other.
+    const Watchdog watchdog(*reactor);
+    BOOST_CHECK_THROW(reactor->onSignal(SIGURG, [] {}), std::logic_error);
+    const auto other = reactor->onSignal(SIGUSR1, [] {});
+    BOOST_CHECK_THROW(Watchdog(*reactor, {.signal = SIGUSR1}), std::logic_error);
+    reactor->removeSignalCallback(other);
+  }
+  reactor->removeSignalCallback(reactor->onSignal(SIGURG, [] {}));
   BOOST_CHECK_THROW(Watchdog(*reactor, {.limit = 0s}), std::invalid_argument);
   BOOST_CHECK_THROW(Watchdog(*reactor, {.signal = 9999}), std::invalid_argument);
   BOOST_CHECK_THROW(Watchdog(*reactor, {.signal = SIGKILL}), std::invalid_argument);

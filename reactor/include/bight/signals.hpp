@@ -35,7 +35,8 @@ class BIGHT_API ReactorSignals {
   /// found for SIGCHLD is called in addition. A callback for SIGINT or SIGTERM takes the place of the reactor's own
   /// answer to it, which is to stop.
   /// @throws std::invalid_argument if there is no such signal, or nobody can change what it does (SIGKILL, SIGSTOP), or
-  /// it tells of a fault of the program (SIGSEGV, SIGFPE, SIGILL, SIGBUS);  std::system_error if no descriptor is left
+  /// it tells of a fault of the program (SIGSEGV, SIGFPE, SIGILL, SIGBUS);  std::logic_error if it is the signal of a
+  /// Watchdog;  std::system_error if no descriptor is left
   template <class F>
   SignalCallback onSignal(int number, F call) {
     if constexpr (std::is_invocable_v<F&, int>)

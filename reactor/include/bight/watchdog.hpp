@@ -43,9 +43,9 @@ struct WatchdogOptions {
 /// Waiting for events is no trouble, and what happens outside of `run()` and `iterate()` is not watched.
 ///
 /// **Cost.** Nothing for the reactor that it does not do anyway; the thread looks at four numbers four times in each
-/// limit. **Names.** A program shows the names of its own functions if it was linked with `-rdynamic` (Meson:
-/// `export_dynamic: true`; CMake: `ENABLE_EXPORTS`); without, each line has the file and the offset in it that
-/// `addr2line -Cfe` takes. **The signal** ends a system call that blocks, such as `sleep()`, early. Where the C library
+/// limit. **Names** of functions, also of lambdas and static ones, are looked up in the program's file (Linux), or known
+/// if it was linked with `-rdynamic` (Meson: `export_dynamic: true`; CMake: `ENABLE_EXPORTS`). A stripped program has
+/// neither; each line has the file and the offset in it that `addr2line -Cfe` takes. **The signal** ends a system call that blocks, such as `sleep()`, early. Where the C library
 /// has no `backtrace()`, the report has no stack.
 class BIGHT_API Watchdog {
  public:
