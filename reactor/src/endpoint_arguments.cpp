@@ -96,6 +96,19 @@ void EndpointArguments::positional(std::initializer_list<std::string_view> names
   }
 }
 
+void EndpointArguments::positionalPort() {
+  const auto unnamed = [](const Value& each) { return each.name.empty(); };
+  const auto host = std::find_if(values_.begin(), values_.end(), unnamed);
+  const auto port = host == values_.end() ? host : std::find_if(host + 1, values_.end(), unnamed);
+  if (port != values_.end() && std::none_of(port + 1, values_.end(), unnamed) && !port->value.empty() &&
+      port->value.find_first_not_of("0123456789") == std::string::npos)
+    throw EndpointSyntaxError(description_, host->position,
+                              "expected the port, got " + quoted(host->value) +
+                                  "; to listen at one address only, write \"" + type_ + ":" + port->value +
+                                  ":interface=" + quoteStringArgument(host->value) + "\"");
+  positional({"port"});
+}
+
 EndpointArguments::Value* EndpointArguments::find(std::string_view name) {
   if (std::find(asked_.begin(), asked_.end(), name) == asked_.end()) asked_.emplace_back(name);
   for (Value& each : values_) {

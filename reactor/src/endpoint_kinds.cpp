@@ -39,7 +39,7 @@ std::shared_ptr<ClientEndpoint> tcpClient(AddressFamily family, Reactor& reactor
 
 template <class Endpoint>
 std::shared_ptr<ServerEndpoint> tcpServer(Reactor& reactor, EndpointArguments& arguments) {
-  arguments.positional({"port"});
+  arguments.positionalPort();
   const int port = arguments.needNumber("port", 0, 65535);
   ListenOptions options;
   options.backlog = arguments.number("backlog", 0, 1'000'000).value_or(options.backlog);

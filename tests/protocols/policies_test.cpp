@@ -128,6 +128,7 @@ BOOST_AUTO_TEST_SUITE(connection_limits)
 
 // C57
 BOOST_AUTO_TEST_CASE(connections_beyond_the_total_are_refused) {
+  const testing::LogCapture log;
   auto factory = std::make_shared<LimitTotalConnectionsFactory>(accumulating(), 2);
   Served<> first(*factory);
   auto notYet = factory->buildProtocol(bob);
@@ -139,6 +140,13 @@ BOOST_AUTO_TEST_CASE(connections_beyond_the_total_are_refused) {
     Served<> second(*factory);
     BOOST_TEST(factory->buildProtocol(bob) == nullptr);
   }
+  // Refusals are told, less and less often.
+  BOOST_TEST(factory->refusedCount() == 2U);
+  auto full = factory->buildProtocol(bob);
+  for (int i = 3; i <= 1000; ++i) factory->buildProtocol(ann);
+  BOOST_TEST(log.count("is refused, the limit of 2 in all is reached") == 10U);
+  BOOST_TEST(log.count(ann.toString() + " is refused, the limit of 2 in all is reached; 512 refused so far") == 1U);
+  full.reset();
   first.lose();
   BOOST_TEST(factory->connectionCount() == 0U);
   BOOST_CHECK_THROW(LimitTotalConnectionsFactory(accumulating(), 0), std::invalid_argument);
@@ -176,7 +184,9 @@ BOOST_AUTO_TEST_CASE(connections_of_one_peer_are_limited) {
   {
     Served<> first(*factory, nullptr, ann);
     Served<> second(*factory, nullptr, annAgain);
+    const testing::LogCapture log;
     BOOST_TEST(factory->buildProtocol(ann) == nullptr);
+    BOOST_TEST(log.count("is refused, the limit of 2 for each host is reached") == 1U);
     Served<> other(*factory, nullptr, bob);
     BOOST_TEST((other.outer != nullptr));
     BOOST_TEST(factory->connectionCount(ann) == 2U);

@@ -116,6 +116,12 @@ BOOST_AUTO_TEST_CASE(mistakes_have_a_place) {
   BOOST_TEST(serverError("8000").find("1: expected the type of a server endpoint") == 0U);
   BOOST_TEST(serverError("tcp:8000:interface=eth0").find("20: interface: the interface \"eth0\" is not an address") ==
              0U);
+  for (const char* text : {"tcp:127.0.0.1:8080", "tcp:127.0.0.1:8080:backlog=7", "tcp:backlog=7:127.0.0.1:8080"}) {
+    const auto said = serverError(text);
+    BOOST_TEST(said.find("expected the port, got \"127.0.0.1\"; to listen at one address only, write "
+                         "\"tcp:8080:interface=127.0.0.1\"") != std::string::npos);
+  }
+  BOOST_TEST(serverError("tcp:127.0.0.1:8080").starts_with("5: "));
   BOOST_TEST(serverError("tcp:::1").find("takes no more than port") != std::string::npos);
   const std::string control = clientError(std::string("tcp:a\x01:80"));
   BOOST_TEST(control.find('\x01') == std::string::npos);

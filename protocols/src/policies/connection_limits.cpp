@@ -5,11 +5,13 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <stdexcept>
 #include <string>
 #include <utility>
 
 #include <bight/function.hpp>
+#include <bight/log.hpp>
 
 namespace bight {
 
@@ -49,6 +51,17 @@ std::size_t notZero(std::size_t limit, const char* what) {
   return limit;
 }
 
+/// Says that a connection was refused: the first time, and then each time that there are twice as many, so that whoever
+/// floods a server does not flood its log.
+std::shared_ptr<Protocol> refuse(std::uint64_t& refused, const Address& peer, const std::string& limit) {
+  static const Logger log("bight.policies");
+  if (std::has_single_bit(++refused))
+    log.warn(
+        "the connection of " + peer.toString() + " is refused, the limit of " + limit + " is reached; " +
+        (refused == 1 ? "more of these are told less and less often" : std::to_string(refused) + " refused so far"));
+  return nullptr;
+}
+
 }  // namespace
 
 // ---- in all ----
@@ -81,7 +94,8 @@ void LimitTotalConnectionsFactory::stopFactory() {
 
 std::shared_ptr<Protocol> LimitTotalConnectionsFactory::buildProtocol(const Address& peer) {
   if (*count_ < connectionLimit_) return WrappingFactory::buildProtocol(peer);
-  if (!overflow_ || *overflowCount_ >= overflowLimit_) return nullptr;
+  if (!overflow_ || *overflowCount_ >= overflowLimit_)
+    return refuse(refused_, peer, std::to_string(connectionLimit_) + " in all");
   auto protocol = overflow_->buildProtocol(peer);
   return protocol ? counted(std::move(protocol), overflowCount_) : nullptr;
 }
@@ -121,7 +135,8 @@ std::size_t LimitConnectionsByPeer::connectionCount(const Address& peer) const {
 }
 
 std::shared_ptr<Protocol> LimitConnectionsByPeer::buildProtocol(const Address& peer) {
-  if (connectionCount(peer) >= maxConnectionsPerPeer_) return nullptr;
+  if (connectionCount(peer) >= maxConnectionsPerPeer_)
+    return refuse(refused_, peer, std::to_string(maxConnectionsPerPeer_) + " for each host");
   return WrappingFactory::buildProtocol(peer);
 }
 

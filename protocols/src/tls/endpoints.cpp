@@ -104,13 +104,18 @@ Trust trustIn(EndpointArguments& arguments) {
   return Trust::only({Pem::file(*path)});
 }
 
-/// A context, or a complaint that says which value it is about.
+/// A context, or a complaint that says which value it is about: that whose file is named in it, or else the first one.
 template <class Context, class Options>
-Context contextOf(EndpointArguments& arguments, const char* name, Options options) {
+Context contextOf(EndpointArguments& arguments, std::initializer_list<const char*> names, Options options,
+                  const std::string& hint = {}) {
   try {
     return Context(std::move(options));
   } catch (const ContextError& e) {
-    arguments.refuse(name, e.what());
+    const std::string what = e.what() + hint;
+    for (const char* name : names)
+      if (const auto file = arguments.text(name); file && what.find(*file) != std::string::npos)
+        arguments.refuse(name, what);
+    arguments.refuse(*names.begin(), what);
   }
 }
 
@@ -125,7 +130,9 @@ std::shared_ptr<ClientEndpoint> clientOf(Reactor& reactor, EndpointArguments& ar
     const auto host = arguments.need("host", "the name of a host, or an address");
     below = "tcp:" + quoteStringArgument(host) + ":" + std::to_string(arguments.needNumber("port", 1, 65535));
     for (const char* name : {"timeout", "attemptDelay", "bindAddress"}) append(below, arguments, name);
-    hostname = arguments.text("hostname").value_or(host);
+    hostname = arguments.text("hostname")
+                   ? arguments.need("hostname", "the name or address that the certificate must be for")
+                   : host;
   }
   if (hostname.size() > 2 && hostname.front() == '[' && hostname.back() == ']')
     hostname = hostname.substr(1, hostname.size() - 2);
@@ -135,16 +142,20 @@ std::shared_ptr<ClientEndpoint> clientOf(Reactor& reactor, EndpointArguments& ar
   if (key && !certificate) arguments.refuse("privateKey", "there is no certificate for it");
   if (certificate)
     options.identity = Identity{.certificate = Pem::file(*certificate), .key = key ? Pem::file(*key) : Pem()};
-  auto context = contextOf<ClientContext>(arguments, certificate ? "certificate" : "trustRoots", std::move(options));
+  auto context = contextOf<ClientContext>(
+      arguments, {certificate ? "certificate" : "trustRoots", "privateKey", "trustRoots"}, std::move(options));
   try {
     return wrapClientTLS(reactor, clientFromString(reactor, below), std::move(context), hostname);
   } catch (const std::invalid_argument& e) {
-    arguments.refuse(arguments.text("endpoint") ? "endpoint" : "host", e.what());
+    arguments.refuse(arguments.text("endpoint")   ? "endpoint"
+                     : arguments.text("hostname") ? "hostname"
+                                                  : "host",
+                     e.what());
   }
 }
 
 std::shared_ptr<ServerEndpoint> serverOf(Reactor& reactor, EndpointArguments& arguments) {
-  arguments.positional({"port"});
+  arguments.positionalPort();
   std::string below = "tcp:" + std::to_string(arguments.needNumber("port", 0, 65535));
   const auto interface = arguments.text("interface");
   if (interface) {
@@ -152,13 +163,16 @@ std::shared_ptr<ServerEndpoint> serverOf(Reactor& reactor, EndpointArguments& ar
     below += ":interface=" + quoteStringArgument(*interface);
   }
   append(below, arguments, "backlog");
-  const auto key = arguments.text("privateKey").value_or("server.pem");
-  const auto certificate = arguments.text("certKey").value_or(key);
+  const bool keyGiven = arguments.text("privateKey").has_value();
+  const std::string key = keyGiven ? arguments.need("privateKey", "a PEM file") : "server.pem";
+  const std::string certificate = arguments.text("certKey") ? arguments.need("certKey", "a PEM file") : key;
   Identity identity{.certificate = Pem::file(certificate), .key = Pem::file(key)};
   if (const auto extra = arguments.text("extraCertChain")) identity.extraChain = Pem::file(*extra);
   std::vector<Identity> identities;
   identities.push_back(std::move(identity));
-  auto context = contextOf<ServerContext>(arguments, "privateKey", ServerOptions{.identities = std::move(identities)});
+  auto context = contextOf<ServerContext>(
+      arguments, {"privateKey", "certKey", "extraCertChain"}, ServerOptions{.identities = std::move(identities)},
+      keyGiven ? "" : " (no privateKey is given, and then it is server.pem in the working directory)");
   try {
     return wrapServerTLS(reactor, serverFromString(reactor, below), std::move(context));
   } catch (const std::invalid_argument& e) {

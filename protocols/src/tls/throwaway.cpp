@@ -73,6 +73,16 @@ bool isAddress(const std::string& name) {
   return inet_pton(AF_INET, name.c_str(), bytes.data()) == 1 || inet_pton(AF_INET6, name.c_str(), bytes.data()) == 1;
 }
 
+/// A name that no other authority has.
+std::string newName() {
+  std::array<unsigned char, 4> bytes{};
+  check(RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) == 1);
+  std::string name = "throw-away authority ";
+  for (const unsigned char byte : bytes)
+    for (const unsigned digit : {byte / 16U, byte % 16U}) name += "0123456789abcdef"[digit];
+  return name;
+}
+
 /// A certificate without names; signed by nobody yet.
 X509Ptr makeCertificate(const std::string& commonName, const X509_NAME* issuer, EVP_PKEY* key,
                         const Validity& validity) {
@@ -107,7 +117,9 @@ std::shared_ptr<const AuthorityState> makeAuthority(std::shared_ptr<const Author
   X509* issuer = parent ? parent->certificate.get() : self;
   addExtension(self, issuer, NID_basic_constraints, "critical,CA:TRUE");
   addExtension(self, issuer, NID_key_usage, "critical,keyCertSign,cRLSign");
+  // Issuers are looked up by their names: where several have the same, the identifiers of their keys tell the right one.
   addExtension(self, issuer, NID_subject_key_identifier, "hash");
+  if (parent) addExtension(self, issuer, NID_authority_key_identifier, "keyid:always");
   check(X509_sign(self, parent ? parent->key.get() : made->key.get(), EVP_sha256()) > 0);
   made->parent = std::move(parent);
   return made;
@@ -125,6 +137,8 @@ Identity makeLeaf(const AuthorityState* authority, const std::vector<std::string
   }
   X509* issuer = authority ? authority->certificate.get() : x509.get();
   addExtension(x509.get(), issuer, NID_basic_constraints, "critical,CA:FALSE");
+  addExtension(x509.get(), issuer, NID_subject_key_identifier, "hash");
+  if (authority) addExtension(x509.get(), issuer, NID_authority_key_identifier, "keyid:always");
   addExtension(x509.get(), issuer, NID_key_usage, "critical,digitalSignature");
   addExtension(x509.get(), issuer, NID_ext_key_usage, "serverAuth,clientAuth");
   addExtension(x509.get(), issuer, NID_subject_alt_name, alternatives);
@@ -138,7 +152,7 @@ Identity makeLeaf(const AuthorityState* authority, const std::vector<std::string
 }  // namespace
 
 ThrowawayAuthority::ThrowawayAuthority(const std::string& name, const Validity& validity)
-    : state_(makeAuthority(nullptr, name, validity)) {}
+    : state_(makeAuthority(nullptr, name.empty() ? newName() : name, validity)) {}
 
 Identity ThrowawayAuthority::issue(const std::vector<std::string>& names, const Validity& validity) const {
   return makeLeaf(state_.get(), names, validity);

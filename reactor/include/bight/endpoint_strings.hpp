@@ -85,6 +85,8 @@ class BIGHT_API EndpointArguments {
   /// Says what the values without a name are, in their order. Call it first.
   /// @throws EndpointSyntaxError if there are more, or one of them is given by name as well
   void positional(std::initializer_list<std::string_view> names);
+  /// `positional({"port"})` for a server: a host before the port is answered with what to write instead.
+  void positionalPort();
 
   /// A value, or nothing if it was not given.
   std::optional<std::string> text(std::string_view name);

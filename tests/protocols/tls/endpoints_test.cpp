@@ -229,6 +229,14 @@ BOOST_AUTO_TEST_CASE(mistakes_name_the_value) {
   BOOST_TEST(has(says(true, "tls:443:privateKey=/nowhere/key.pem"), "/nowhere/key.pem"));
   BOOST_TEST(has(says(true, "tls:443:privateKey=" + key + ":certKey=" + other), "privateKey: "));
   BOOST_TEST(has(says(true, "tls:443:privateKey=" + key), key));
+  BOOST_TEST(has(says(true, "tls:443:privateKey=" + key + ":certKey=/nowhere"), "certKey: "));
+  BOOST_TEST(has(says(true, "tls:443"),
+                 "privateKey: tls: cannot read server.pem: No such file or directory (no privateKey is"));
+  BOOST_TEST(
+      has(says(true, "tls:443"), "(no privateKey is given, and then it is server.pem in the working directory)"));
+  BOOST_TEST(has(says(true, "tls:127.0.0.1:443:privateKey=" + key), "write \"tls:443:interface=127.0.0.1\""));
+  BOOST_TEST(has(says(false, "tls:a.example:443:hostname="), "hostname: expected the name or address"));
+  BOOST_TEST(has(says(false, "tls:a.example:443:hostname=\xc3\xa4"), "hostname: "));
   BOOST_TEST(has(says(true, "tls:port=none"), "port: expected a number from 0 to 65535"));
   BOOST_TEST(has(says(false, "tls:a.example:443:trustRoots=/nowhere"), "trustRoots: /nowhere: No such file"));
   BOOST_TEST(has(says(false, "tls:a.example:443:privateKey=" + key), "there is no certificate for it"));

@@ -101,6 +101,15 @@ BOOST_AUTO_TEST_CASE(a_chain_may_have_authorities_between) {
   BOOST_TEST(!verify({.certificate = bare, .key = leaf.key, .extraChain = rest}, "a.example").has_value());
 }
 
+BOOST_AUTO_TEST_CASE(authorities_of_one_name_are_told_apart) {
+  const tls::ThrowawayAuthority one("twin"), other("twin"), unnamed, alsoUnnamed;
+  const auto both = tls::Trust::only({one.certificate(), other.certificate()});
+  BOOST_TEST(!verify(one.issue({"a.example"}), "a.example", both).has_value());
+  BOOST_TEST(!verify(other.issue({"a.example"}), "a.example", both).has_value());
+  BOOST_TEST(tls::Certificate::fromPem(unnamed.certificate().read()).subject() !=
+             tls::Certificate::fromPem(alsoUnnamed.certificate().read()).subject());
+}
+
 BOOST_AUTO_TEST_CASE(an_expired_authority_is_named_not_the_leaf) {
   const auto middle = authority().issueAuthority("the middle", {day(2025, 1, 1), day(2026, 1, 3)});
   refused(verify(middle.issue({"a.example"}), "a.example"), Problem::expired,

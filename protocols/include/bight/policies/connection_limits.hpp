@@ -5,11 +5,13 @@
 /// auto limited = std::make_shared<bight::LimitConnectionsByPeer>(chat, 20);
 /// reactor->listenTCP(9000, std::make_shared<bight::LimitTotalConnectionsFactory>(limited, 10000));
 /// ```
-/// A connection that is refused is closed at once, and costs nothing more. Both count from the moment in which the
+/// A connection that is refused is closed at once, and costs nothing more; the log tells of the first, the second, the
+/// fourth, the eighth … Both count from the moment in which the
 /// protocol is built until `connectionLost()` has returned.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <unordered_map>
 
@@ -34,6 +36,8 @@ class BIGHT_API LimitTotalConnectionsFactory : public WrappingFactory {
   std::size_t connectionLimit() const noexcept { return connectionLimit_; }
   /// How many are connected, those that overflow not counted.
   std::size_t connectionCount() const noexcept { return *count_; }
+  /// How many were refused since this was made.
+  std::uint64_t refusedCount() const noexcept { return refused_; }
 
   void startFactory() override;
   void stopFactory() override;
@@ -48,6 +52,7 @@ class BIGHT_API LimitTotalConnectionsFactory : public WrappingFactory {
   std::shared_ptr<std::size_t> overflowCount_ = std::make_shared<std::size_t>(0);
   std::size_t connectionLimit_;
   std::size_t overflowLimit_ = 0;
+  std::uint64_t refused_ = 0;
   bool overflowStarted_ = false;
 };
 
@@ -68,6 +73,8 @@ class BIGHT_API LimitConnectionsByPeer : public WrappingFactory {
   /// How many connections this peer has; and how many peers are connected.
   std::size_t connectionCount(const Address& peer) const;
   std::size_t peerCount() const noexcept { return peers_->size(); }
+  /// How many connections were refused since this was made.
+  std::uint64_t refusedCount() const noexcept { return refused_; }
 
   /// The peer that an address belongs to: without its port, and an IPv6 one without its last 64 bits.
   static Address peerOf(const Address& address);
@@ -82,6 +89,7 @@ class BIGHT_API LimitConnectionsByPeer : public WrappingFactory {
 
   std::shared_ptr<Peers> peers_ = std::make_shared<Peers>();
   std::size_t maxConnectionsPerPeer_;
+  std::uint64_t refused_ = 0;
 };
 
 }  // namespace bight

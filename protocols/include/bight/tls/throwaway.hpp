@@ -32,8 +32,9 @@ struct Validity {
 /// ```
 class BIGHT_API ThrowawayAuthority {
  public:
-  /// A root. `name` is its common name.
-  explicit ThrowawayAuthority(const std::string& name = "throw-away authority", const Validity& validity = {});
+  /// A root. `name` is its common name; empty, it gets one that no other has. A Trust can hold several authorities, also
+  /// of one name.
+  explicit ThrowawayAuthority(const std::string& name = {}, const Validity& validity = {});
 
   /// A certificate and its key for `names`: DNS names (wildcards too) and IP addresses. The common name is the first
   /// one. If this authority is not a root, its own certificates follow, up to the root.
