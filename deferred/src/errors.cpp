@@ -25,6 +25,10 @@ TimeoutError::TimeoutError(std::chrono::nanoseconds limit, const std::string& wh
     : std::runtime_error(what + " timed out after " + inSeconds(limit)), limit_(limit) {}
 TimeoutError::TimeoutError(const std::string& what) : std::runtime_error(what) {}
 
-AbandonedError::AbandonedError() : std::runtime_error("the last Promise of this Deferred died without firing it") {}
+AbandonedError::AbandonedError()
+    : std::runtime_error(
+          "the last Promise of this Deferred died without firing it (whoever shall fire it keeps a Promise, taken "
+          "before "
+          "the Deferred is returned or awaited)") {}
 
 }  // namespace bight

@@ -75,6 +75,22 @@ BOOST_AUTO_TEST_CASE(one_await_for_each_statement) {
   BOOST_TEST(!result);
 }
 
+BOOST_AUTO_TEST_CASE(no_braces_behind_co_await) {
+  const auto run = [](const std::string& program, const std::vector<std::string>& args) {
+    return succeed(program + " " + args.at(0));
+  };
+  // region: braces
+  const auto build = [=]() -> Deferred<std::string> {
+    // not: co_return co_await run("make", {"-k"})
+    Deferred<std::string> making = run("make", {"-k"});
+    co_return co_await std::move(making);
+  };
+  // endregion: braces
+  std::string said;
+  build().addCallback([&](const std::string& text) { said = text; });
+  BOOST_TEST(said == "make -k");
+}
+
 BOOST_AUTO_TEST_CASE(a_name_for_the_producers_end) {
   std::string got;
   // region: producer

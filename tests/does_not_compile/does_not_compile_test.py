@@ -2,7 +2,7 @@
 
 A file says at its top, in lines of `// error: TEXT` or `// warning: TEXT`, what its one message must contain (`A | B`: either, for compilers
 that say it differently), and in lines of `// shown: TEXT` what else the compiler must print: the comment in the line of a deleted function; a second message is allowed only where
-`// second: TEXT` says so. `// package: reactor` compiles it as a part of that package. It makes the mistakes `#if MISTAKE == 1`, `2`, … one at a time; without any of them it must compile, without a warning."""
+`// second: TEXT` says so. `// error 2: TEXT` is meant for mistake 2 alone. `// package: reactor` compiles it as a part of that package. It makes the mistakes `#if MISTAKE == 1`, `2`, … one at a time; without any of them it must compile, without a warning."""
 
 import concurrent.futures
 import os
@@ -12,16 +12,18 @@ import sys
 from compile import Package
 from tap import Tap
 
-EXPECTED = re.compile(r'^// (error|warning|second|shown): (.+)$', re.MULTILINE)
+EXPECTED = re.compile(r'^// (error|warning|second|shown)(?: (\d+))?: (.+)$', re.MULTILINE)
 PACKAGE = re.compile(r'^// package: (\w+)$', re.MULTILINE)
 MESSAGE = re.compile(r'^.*?\b(?:fatal )?(error|warning): .*$', re.MULTILINE)
 LONGEST = 30  # lines of output that people still read
 
 
-def expected(text):
+def expected(text, mistake):
     """The kind of the message, the texts it must contain, those of a second one, and those that must be shown with it."""
     kinds = {'error': [], 'warning': [], 'second': [], 'shown': []}
-    for kind, words in EXPECTED.findall(text):
+    for kind, only, words in EXPECTED.findall(text):
+        if only and int(only) != mistake:
+            continue
         kinds[kind].append([word.strip() for word in words.split(' | ')])
     kind = 'warning' if kinds['warning'] else 'error'
     if not kinds[kind]:
@@ -58,7 +60,7 @@ def wrong(kind, words, second, shown, compiled, said):
 def main():
     source, build = sys.argv[1:]
     directory = os.path.join(source, 'tests', 'does_not_compile')
-    packages = {name: Package(build, name) for name in ('deferred', 'reactor')}
+    packages = {name: Package(build, name) for name in ('deferred', 'reactor', 'protocols')}
     tap = Tap()
     jobs = []
     for name in sorted(os.listdir(directory)):
@@ -78,7 +80,7 @@ def main():
             if mistake == 0:
                 tap.check(f'{name}: without the mistake it compiles', compiled and not said, said)
             else:
-                problem = wrong(*expected(text), compiled, said)
+                problem = wrong(*expected(text, mistake), compiled, said)
                 tap.check(f'{name}: mistake {mistake} gets one message that says the remedy', not problem, f'{problem}\n{said}')
     return tap.finish()
 

@@ -269,7 +269,9 @@ class Deferred {
 
   detail::Chain& need() const {
     if (!chain_) [[unlikely]]
-      throw std::logic_error("bight: this Deferred was moved from: it stands nowhere any more");
+      throw std::logic_error(
+          "bight: this Deferred was moved from (returned, awaited, gathered): to fire it later, take its promise() "
+          "before, and keep that");
     return *chain_;
   }
   void checkHead() const {

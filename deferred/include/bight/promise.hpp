@@ -129,7 +129,8 @@ class Promise {
 
   detail::Chain& need() const {
     if (!chain_)
-      throw std::logic_error("bight: this Promise is empty: it was moved from, or never taken from a Deferred");
+      throw std::logic_error(
+          "bight: this Promise is empty: it was moved from, or never taken from a Deferred: promise = d.promise()");
     return *chain_;
   }
 

@@ -20,6 +20,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include <bight/deferred.hpp>
@@ -101,8 +102,21 @@ BIGHT_API std::shared_ptr<Factory> factoryOf(std::shared_ptr<Protocol> protocol)
 /// @throws std::invalid_argument if `protocol` is null
 template <class P>
 Deferred<std::shared_ptr<P>> connectProtocol(ClientEndpoint& endpoint, std::shared_ptr<P> protocol) {
-  return endpoint.connect(detail::factoryOf(protocol))
-      .addCallback([protocol = std::move(protocol)](const std::shared_ptr<Protocol>&) { return protocol; });
+  if constexpr (std::is_base_of_v<Protocol, P>) {
+    return endpoint.connect(detail::factoryOf(protocol))
+        .addCallback([protocol = std::move(protocol)](const std::shared_ptr<Protocol>&) { return protocol; });
+  } else {
+    static_assert(std::is_base_of_v<Protocol, P>,
+                  "bight: connectProtocol wants a shared_ptr to a Protocol; a factory goes to endpoint.connect()");
+    return Deferred<std::shared_ptr<P>>();
+  }
+}
+/// The same with what `clientFromString` returns. @throws std::invalid_argument if `endpoint` is null, too
+template <class E, class P>
+  requires std::is_base_of_v<ClientEndpoint, E>
+Deferred<std::shared_ptr<P>> connectProtocol(const std::shared_ptr<E>& endpoint, std::shared_ptr<P> protocol) {
+  if (!endpoint) throw std::invalid_argument("connectProtocol needs an endpoint, and got a null pointer");
+  return connectProtocol(static_cast<ClientEndpoint&>(*endpoint), std::move(protocol));
 }
 
 }  // namespace bight

@@ -72,6 +72,12 @@ class BIGHT_API ClientFactory : public Factory {
 
 namespace detail {
 
+/// What people give instead of a factory, so that a function can say what it wants in one message.
+template <class F>
+concept NoFactory = !std::is_convertible_v<F, std::shared_ptr<Factory>>;
+template <class F>
+concept NoClientFactory = !std::is_convertible_v<F, std::shared_ptr<ClientFactory>>;
+
 template <class Base, class P, class... Args>
 class ProtocolFactory final : public Base {
  public:

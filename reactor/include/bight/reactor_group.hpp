@@ -39,6 +39,10 @@ namespace bight {
 namespace detail {
 class GroupState;
 
+template <class F>
+inline constexpr bool suitsGroup =
+    std::is_invocable_v<F&, Reactor&, std::size_t> || std::is_invocable_v<F&, Reactor&> || std::is_invocable_v<F&>;
+
 /// Calls `f` with as much of (reactor, index) as it takes.
 template <class F>
 decltype(auto) callInGroup(F& f, Reactor& reactor, std::size_t index) {
@@ -46,10 +50,36 @@ decltype(auto) callInGroup(F& f, Reactor& reactor, std::size_t index) {
     return f(reactor, index);
   } else if constexpr (std::is_invocable_v<F&, Reactor&>) {
     return f(reactor);
-  } else {
-    static_assert(std::is_invocable_v<F&>,
-                  "bight: a function given to a ReactorGroup takes (Reactor&, std::size_t), (Reactor&) or nothing");
+  } else if constexpr (std::is_invocable_v<F&>) {
     return f();
+  } else {
+    static_assert(suitsGroup<F>,
+                  "bight: a function given to a ReactorGroup takes (Reactor&, std::size_t), (Reactor&) or nothing");
+  }
+}
+
+/// Whether `f` makes a factory for a reactor; if not, the compiler says what would.
+template <class F>
+constexpr bool makesFactory() {
+  constexpr bool isFactory = std::is_convertible_v<F, std::shared_ptr<Factory>>;
+  static_assert(
+      !isFactory,
+      "bight: ReactorGroup::listenTCP wants a function that makes a factory for each reactor, since none may be "
+      "shared between threads: [](Reactor&) { return Factory::forProtocol<P>(); }");
+  if constexpr (isFactory) {
+    return false;
+  } else if constexpr (!suitsGroup<F>) {
+    static_assert(suitsGroup<F>,
+                  "bight: the function given to ReactorGroup::listenTCP takes (Reactor&, std::size_t), (Reactor&) or "
+                  "nothing, and returns a shared_ptr to a Factory");
+    return false;
+  } else {
+    using Made = decltype(callInGroup(std::declval<F&>(), std::declval<Reactor&>(), 0));
+    constexpr bool fits = std::is_convertible_v<Made, std::shared_ptr<Factory>>;
+    static_assert(fits,
+                  "bight: the function given to ReactorGroup::listenTCP must return a shared_ptr to a Factory, such as "
+                  "Factory::forProtocol<P>()");
+    return fits;
   }
 }
 }  // namespace detail
@@ -144,12 +174,16 @@ class BIGHT_API ReactorGroup {
   /// @throws as `ReactorTCP::listenTCP`;  std::logic_error when the group has ended
   template <class F>
   std::shared_ptr<GroupPort> listenTCP(int port, F makeFactory, const ListenOptions& options = {}) {
-    return listenWith(
-        port,
-        [f = std::move(makeFactory)](Reactor& reactor, std::size_t index) mutable -> std::shared_ptr<Factory> {
-          return detail::callInGroup(f, reactor, index);
-        },
-        options);
+    if constexpr (detail::makesFactory<F>()) {
+      return listenWith(
+          port,
+          [f = std::move(makeFactory)](Reactor& reactor, std::size_t index) mutable -> std::shared_ptr<Factory> {
+            return detail::callInGroup(f, reactor, index);
+          },
+          options);
+    } else {
+      return nullptr;
+    }
   }
 
   /// Serves until the group is stopped: blocks the caller, whose thread becomes that of the first reactor, and starts a

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <chrono>
+#include <coroutine>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include <bight/address.hpp>
@@ -54,6 +56,22 @@ class BIGHT_API Port {
   Port& operator=(const Port&) = default;
 };
 
+/// Refused: there is nothing to wait for.
+template <class P>
+  requires std::is_base_of_v<Port, P>
+auto operator co_await(const std::shared_ptr<P>& port) {
+  static_assert(!std::is_base_of_v<Port, P>,
+                "bight: listenTCP and its like return the port at once, there is nothing to await: leave co_await out "
+                "(the listen() of an endpoint returns a Deferred)");
+  struct Here {
+    const std::shared_ptr<P>& port;
+    bool await_ready() const { return true; }
+    void await_suspend(std::coroutine_handle<>) const {}
+    std::shared_ptr<P> await_resume() const { return port; }
+  };
+  return Here{port};
+}
+
 /// How to connect.
 struct ConnectOptions {
   /// How long the whole attempt may take, looking up the name included. Zero or less: no limit of ours.
@@ -98,6 +116,14 @@ class BIGHT_API ReactorTCP {
   /// @throws CannotListenError if the system refuses, or `interface` is not an address; std::invalid_argument for a
   /// port out of range, a null factory
   std::shared_ptr<Port> listenTCP(int port, std::shared_ptr<Factory> factory, const ListenOptions& options = {});
+  /// Refused: anything else.
+  template <detail::NoFactory F>
+  std::shared_ptr<Port> listenTCP(int, F&&, const ListenOptions& = {}) {
+    static_assert(!detail::NoFactory<F>,
+                  "bight: listenTCP wants a shared_ptr to a Factory, which makes a protocol for each connection: "
+                  "Factory::forProtocol<P>(arguments of P)");
+    return nullptr;
+  }
 
   /// Connects to a literal address or a name, whose addresses are tried in order. Nothing but `startedConnecting()` is
   /// called before this returns: failures come later, through `clientConnectionFailed()`.
@@ -105,6 +131,14 @@ class BIGHT_API ReactorTCP {
   /// @throws std::invalid_argument for a port out of range, an empty host, a null factory
   std::shared_ptr<Connector> connectTCP(const std::string& host, int port, std::shared_ptr<ClientFactory> factory,
                                         const ConnectOptions& options = {});
+  /// Refused: anything else.
+  template <detail::NoClientFactory F>
+  std::shared_ptr<Connector> connectTCP(const std::string&, int, F&&, const ConnectOptions& = {}) {
+    static_assert(!detail::NoClientFactory<F>,
+                  "bight: connectTCP wants a shared_ptr to a ClientFactory: ClientFactory::forProtocol<P>(arguments of "
+                  "P); or give a Factory to the connect() of an endpoint");
+    return nullptr;
+  }
 
  protected:
   ReactorTCP() = default;

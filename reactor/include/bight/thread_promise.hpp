@@ -87,12 +87,19 @@ class ThreadPromise {
 /// AbandonedError. Cancelling it does not stop `f`; its result is dropped. Both reactors may be the same.
 template <class F>
 auto deferToReactor(ReactorThreads& asking, ReactorThreads& asked, F f) {
-  using R = detail::AnswerOf<F>;
-  Deferred<R> deferred;
-  asked.callFromThread([answer = ThreadPromise<R>(asking, deferred.promise()), f = std::move(f)]() mutable {
-    detail::callAndDeliver<R>(std::move(f), std::move(answer));
-  });
-  return deferred;
+  if constexpr (std::is_invocable_v<F&>) {
+    using R = detail::AnswerOf<F>;
+    Deferred<R> deferred;
+    asked.callFromThread([answer = ThreadPromise<R>(asking, deferred.promise()), f = std::move(f)]() mutable {
+      detail::callAndDeliver<R>(std::move(f), std::move(answer));
+    });
+    return deferred;
+  } else {
+    static_assert(std::is_invocable_v<F&>,
+                  "bight: deferToReactor(asking, asked, f) calls f without arguments; a ReactorGroup's deferToReactor "
+                  "can give it (Reactor&, std::size_t)");
+    return Deferred<void>();
+  }
 }
 
 }  // namespace bight

@@ -91,6 +91,17 @@ class BIGHT_API Directory : public Resource {
   Answer render(Request& request) override;
 };
 
+namespace detail {
+template <class F>
+concept Renders = std::is_convertible_v<F, Function<Answer(Request&)>>;
+template <class F>
+constexpr void checkRenders() {
+  static_assert(Renders<F>,
+                "bight: the function given to http::on takes (http::Request&) and returns what an http::Answer is made "
+                "of: an http::Response, such as http::Response::text(\"…\"), or a Deferred<http::Response>");
+}
+}  // namespace detail
+
 /// Answers each method by a function of its own. A function for GET answers HEAD as well. Without a function, OPTIONS
 /// is answered with 204 and an Allow field, the other methods of RFC 9110 and PATCH with 405 and that field, and any
 /// other token with 501. CONNECT never comes here: the server answers it with 501.
@@ -103,6 +114,13 @@ class BIGHT_API Methods : public Resource {
 
   /// Throws std::invalid_argument if `method` is no token, std::logic_error if it has a function already.
   Methods& on(std::string method, Render render);
+  /// Refused: anything else.
+  template <class F>
+    requires(!detail::Renders<F>)
+  Methods& on(std::string, F&&) {
+    detail::checkRenders<F>();
+    return *this;
+  }
 
   Answer render(Request& request) override;
 
@@ -113,5 +131,12 @@ class BIGHT_API Methods : public Resource {
 /// A resource for one method: `root->putChild("wait", http::on("GET", [&](http::Request& r) { return wait(r); }));`
 /// The function returns anything that an Answer can be made from.
 BIGHT_API std::shared_ptr<Methods> on(std::string method, Methods::Render render);
+/// Refused: anything else.
+template <class F>
+  requires(!detail::Renders<F>)
+std::shared_ptr<Methods> on(std::string, F&&) {
+  detail::checkRenders<F>();
+  return nullptr;
+}
 
 }  // namespace bight::http
