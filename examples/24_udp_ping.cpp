@@ -1,9 +1,9 @@
-// How far away is a UDP port? A server that sends back what comes, and a client that asks again when an answer is lost. Both in one program
-// here, so that it ends by itself.
+// How far away is a UDP port? A server that sends back what comes, and a client that asks again when an answer is lost, in one program.
 #include <iostream>
 #include <memory>
 #include <string>
 
+#include <bight/react.hpp>
 #include <bight/reactor.hpp>
 
 using namespace bight;
@@ -30,15 +30,21 @@ class Ping : public DatagramProtocol {
     std::cout << "answer " << data << " from " << from.host() << (took < 1s ? ", in time\n" : ", late\n");
     patience_.cancel();
     if (++number_ <= 3) return ask();
-    done.callback();
+    done_.callback();
   }
   void connectionRefused() override {
     std::cout << "nobody listens there\n";
     patience_.cancel();
-    done.callback();
+    done_.callback();
   }
 
-  Deferred<void> done;
+  // region: done
+  Deferred<void> done() {
+    Deferred<void> later;
+    done_ = later.promise();  // stays here, to fire it; the Deferred goes to whoever waits
+    return later;
+  }
+  // endregion: done
 
  private:
   void ask() {
@@ -49,23 +55,28 @@ class Ping : public DatagramProtocol {
 
   Reactor& reactor_;
   const Address server_;
+  Promise<void> done_;
   int number_ = 1;
   Duration asked_{};
   DelayedCall patience_;
 };
 // endregion: client
 
-int main() {
-  auto reactor = makeReactor();
+Deferred<void> play(Reactor& reactor) {
   // region: ports
-  const auto server = reactor->listenUDP(0, std::make_shared<Echo>(), {.interface = "127.0.0.1"});
-  const auto ping = std::make_shared<Ping>(*reactor, server->getHost());
-  const auto client = reactor->listenUDP(0, ping, {.interface = "127.0.0.1"});
+  const auto server = reactor.listenUDP(0, std::make_shared<Echo>(), {.interface = "127.0.0.1"});
+  const auto ping = std::make_shared<Ping>(reactor, server->getHost());
+  Deferred<void> done = ping->done();
+  reactor.listenUDP(0, ping, {.interface = "127.0.0.1"});
+  co_await std::move(done);
   // endregion: ports
-  const auto late = std::make_shared<Ping>(*reactor, server->getHost());
-  ping->done.addCallback([&] { return server->stopListening(); }).addCallback([&] {
-    reactor->listenUDP(0, late, {.interface = "127.0.0.1"});  // asks a port that is closed
-  });
-  late->done.addCallback([&] { reactor->stop(); });
-  reactor->run();
+  co_await server->stopListening();
+  const auto late = std::make_shared<Ping>(reactor, server->getHost());
+  Deferred<void> refused = late->done();
+  reactor.listenUDP(0, late, {.interface = "127.0.0.1"});  // asks a port that is closed
+  co_await std::move(refused);
+}
+
+int main() {
+  return react(play);
 }

@@ -47,7 +47,9 @@ Deferred<void> ask(std::shared_ptr<AMP> peer) {
   const auto [first, second] = co_await gatherResults(std::move(quarter), std::move(half));
   std::cout << first.result << " and " << second.result << '\n';
   try {
-    co_await peer->callRemote<Divide>({.numerator = 1, .denominator = 0});
+    auto nothing =
+        peer->callRemote<Divide>({.numerator = 1, .denominator = 0});  // no braces behind co_await: see pitfalls.md
+    co_await std::move(nothing);
   } catch (const ZeroDivision& error) {
     std::cout << "the peer says: " << error.what() << '\n';
   }
