@@ -23,19 +23,38 @@ using namespace bight;
 
 namespace {
 
+constexpr std::size_t mostKept = 64 << 20;
+
 class Echo : public http::Resource {
  public:
   explicit Echo(Reactor& reactor) : reactor_(reactor) {}
 
  private:
   bool isLeaf() const noexcept override { return true; }
+  std::uint64_t streamedBody(const http::Request&) const override { return std::uint64_t{1} << 40; }
 
   http::Answer render(http::Request& request) override {
     if (request.method() == "GET" && request.path() == "/big") {
       return http::Response{200, "application/octet-stream", {}, std::string(1 << 20, 'x')};
     }
     if (request.method() == "GET" && request.path() == "/slow") return later(request);
-    return http::Response{200, "application/octet-stream", {}, std::string(request.body())};
+    return echo(request);
+  }
+
+  // Many clients read nothing before they have sent all: so much is kept for them. The rest is sent back as it comes.
+  static Deferred<http::Response> echo(http::Request& request) {
+    http::BodyReader body = request.reader();
+    std::string content;
+    while (content.size() < mostKept) {
+      const std::string piece = co_await body.read();
+      if (piece.empty()) co_return http::Response{200, "application/octet-stream", {}, std::move(content)};
+      content += piece;
+    }
+    http::ResponseStream stream(request, {200, "application/octet-stream"}, body.length());
+    stream.write(content);
+    co_await body.pipeTo(stream.consumer());
+    stream.finish();
+    co_return http::Response();  // the stream was the answer
   }
 
   Deferred<http::Response> later(const http::Request& request) {
@@ -72,7 +91,7 @@ int main(int argc, char** argv) {
     }
     const auto makeFactory = [&](Reactor& reactor) -> std::shared_ptr<Factory> {
       auto site = std::make_shared<http::Site>(reactor, std::make_shared<Echo>(reactor),
-                                               http::SiteOptions{.limits = {.body = 256 << 20}});
+                                               http::SiteOptions{.streamBuffer = 2 * mostKept});
       if (!context) return site;
       return tls::wrapServer(reactor, std::move(site), *context);
     };

@@ -13,6 +13,9 @@ constexpr std::size_t unreadLimit = 16 * 1024;      // so much may be read ahead
 constexpr std::uint32_t lingerLimit = 1024 * 1024;  // so much more is read and dropped after a refusal
 constexpr auto lingerTime = std::chrono::seconds(5);
 constexpr std::size_t reservedContent = 64 * 1024;  // an announced length is believed up to this
+constexpr std::size_t skipLimit = 256 * 1024;       // so much of a content is read though nobody wants it
+constexpr std::uint64_t noLimit = UINT64_MAX;
+constexpr std::size_t leastProgress = 1024;  // so much of a streamed content must come in the time for a piece
 
 std::uint32_t earlier(std::uint32_t a, std::uint32_t b) noexcept {
   return a == 0 ? b : b == 0 ? a : std::min(a, b);
@@ -30,18 +33,17 @@ void Connection::connectionMade() {
 }
 
 void Connection::dataReceived(std::string_view data) {
+  if ((state_ == State::reading || receiving_) && !soon_) {
+    std::unique_ptr<Input> input = input_ ? std::move(input_) : site_.takeInput();
+    const std::size_t used = read(*input, data);
+    putBack(std::move(input));
+    if (used < data.size()) keep(data.substr(used));
+    if (state_ == State::upgrading) switchOver();
+    return;
+  }
   switch (state_) {
     case State::reading:
-      if (soon_) {
-        keep(data);
-      } else {
-        std::unique_ptr<Input> input = input_ ? std::move(input_) : site_.takeInput();
-        const std::size_t used = read(input->parser, data);
-        putBack(std::move(input));
-        if (used < data.size()) keep(data.substr(used));
-        if (state_ == State::upgrading) switchOver();
-      }
-      break;
+    case State::skipping:
     case State::answering:
     case State::streaming:
     case State::flushing:
@@ -58,26 +60,40 @@ void Connection::dataReceived(std::string_view data) {
 }
 
 // Reads requests and answers them, until one waits for its answer or the data is used up; says how much was used.
-std::size_t Connection::read(RequestParser& parser, std::string_view data) {
+std::size_t Connection::read(Input& input, std::string_view data) {
+  RequestParser& parser = input.parser;
   const std::size_t size = data.size();
   reading_ = true;
-  for (bool more = true; more && state_ == State::reading;) {
+  for (bool more = true; more && (state_ == State::reading || receiving_);) {
     switch (parser.next(data)) {
       case RequestParser::Event::head:
-        beginRequest(parser.head(), !data.empty());
+        beginRequest(input, !data.empty());
         break;
       case RequestParser::Event::body:
-        request_->body_ += parser.body();
+        if (receiving_) {
+          takeContent(input, parser.body());
+        } else {
+          request_->body_ += parser.body();
+        }
         break;
       case RequestParser::Event::end:
-        render();
+        if (receiving_) {
+          endContent(input);
+        } else {
+          parser.limitBody(noLimit);
+          render();
+        }
         break;
       case RequestParser::Event::refused:
-        refuse(parser.refusal().status, parser.refusal().sentence);
+        if (receiving_) {
+          failContent(input, Failure(StatusError(parser.refusal().status, parser.refusal().sentence)));
+        } else {
+          refuse(parser.refusal().status, parser.refusal().sentence);
+        }
         break;
       case RequestParser::Event::needMore:
       case RequestParser::Event::closed:
-        waitForMore(parser);
+        waitForMore(input);
         more = false;
         break;
     }
@@ -86,8 +102,15 @@ std::size_t Connection::read(RequestParser& parser, std::string_view data) {
   return size - data.size();
 }
 
-void Connection::waitForMore(const RequestParser& parser) {
+void Connection::waitForMore(Input& input) {
+  const RequestParser& parser = input.parser;
   const SiteOptions& options = site_.options();
+  if (receiving_) {
+    // Each piece of the content has its time; but who sends a byte at a time gains nothing by it.
+    if (input.progress < leastProgress || contentPaused_ || mustContinue_) return;
+    input.progress = 0;
+    return site_.deadlines().set(*this, site_.after(options.bodyTimeout));
+  }
   std::uint32_t deadline;
   if (parser.idle()) {
     inRequest_ = false;
@@ -104,24 +127,125 @@ void Connection::waitForMore(const RequestParser& parser) {
   site_.deadlines().set(*this, deadline);
 }
 
-void Connection::beginRequest(const RequestHead& head, bool moreIsThere) {
+void Connection::beginRequest(Input& input, bool moreIsThere) {
+  const RequestHead& head = input.parser.head();
   request_ = Request::make(head);
   request_->connection_ = this;
   isHead_ = head.method == "HEAD";
   isOld_ = head.minorVersion == 0;
   close_ = !head.keepAlive;
-  if (head.contentLength) {
-    request_->body_.reserve(static_cast<std::size_t>(std::min<std::uint64_t>(*head.contentLength, reservedContent)));
+  if ((!head.chunked && head.contentLength.value_or(0) == 0) || head.method == "CONNECT") return;
+
+  std::shared_ptr<Resource> resource;
+  std::uint64_t streamed = 0;
+  try {
+    resource = findResource();
+    if (resource) streamed = resource->streamedBody(*request_);
+  } catch (...) {
+    streamed = 0;  // it happens again when the request is there, and is answered then
   }
-  const bool expectsContent = head.chunked || head.contentLength.value_or(0) > 0;
-  if (head.expectContinue && expectsContent && !moreIsThere) transport().write("HTTP/1.1 100 Continue\r\n\r\n");
+  const std::uint64_t limit = streamed ? streamed : site_.options().limits.body;
+  input.parser.limitBody(limit);
+  if (head.contentLength && *head.contentLength > limit) return refuse(413, "The content is too large.");
+  const bool mustContinue = head.expectContinue && !moreIsThere;
+  if (!streamed) {
+    if (head.contentLength) {
+      request_->body_.reserve(static_cast<std::size_t>(std::min<std::uint64_t>(*head.contentLength, reservedContent)));
+    }
+    if (mustContinue) transport().write("HTTP/1.1 100 Continue\r\n\r\n");
+    return;
+  }
+  input.owner = this;
+  input.pipe = makeRef<BodyPipe>(&input, head.contentLength);
+  input.skipped = 0;
+  input.progress = leastProgress;
+  request_->pipe_ = input.pipe;
+  receiving_ = true;
+  contentPaused_ = false;
+  mustContinue_ = mustContinue;
+  render(std::move(resource));
+}
+
+// --- contents that are read as they arrive ---
+
+void Connection::contentWanted() {
+  if (!mustContinue_ || state_ != State::answering || answered_) return;
+  mustContinue_ = false;
+  transport().write("HTTP/1.1 100 Continue\r\n\r\n");
+  if (receiving_) site_.deadlines().set(*this, site_.after(site_.options().bodyTimeout));
+}
+
+void Connection::takeContent(Input& input, std::string_view piece) {
+  mustContinue_ = false;  // it did not wait
+  input.progress += piece.size();
+  if (state_ != State::skipping && input.pipe->wanted()) return input.pipe->push(piece);
+  input.skipped += piece.size();
+  if (input.skipped <= skipLimit) return;
+  close_ = lingers_ = true;
+  if (state_ == State::skipping) {
+    receiving_ = false;
+    linger();
+  } else {
+    pauseContent();  // until it is answered
+  }
+}
+
+void Connection::endContent(Input& input) {
+  receiving_ = contentPaused_ = false;
+  site_.deadlines().clear(*this);
+  const Ref<BodyPipe> pipe = std::exchange(input.pipe, nullptr);
+  input.parser.limitBody(noLimit);
+  if (paused_ && !soon_) readOnSoon();
+  if (state_ == State::skipping) {
+    goOn();
+  } else {
+    pipe->end();
+  }
+}
+
+// The content is not what it should be, or does not come. Who reads it decides about the answer; it is the last.
+void Connection::failContent(Input& input, Failure failure) {
+  receiving_ = contentPaused_ = false;
+  close_ = lingers_ = true;
+  site_.deadlines().clear(*this);
+  const Ref<BodyPipe> pipe = std::exchange(input.pipe, nullptr);
+  if (state_ == State::skipping) {
+    linger();
+  } else {
+    pipe->fail(std::move(failure));
+  }
+}
+
+void Connection::pauseContent() {
+  contentPaused_ = true;
+  site_.deadlines().clear(*this);
+  if (paused_) return;
+  paused_ = true;
+  transport().pauseProducing();
+}
+
+void Connection::resumeContent() {
+  if (!contentPaused_ || state_ == State::gone || state_ == State::lingering) return;
+  contentPaused_ = false;
+  if (receiving_) site_.deadlines().set(*this, site_.after(site_.options().bodyTimeout));
+  if (!soon_) readOnSoon();
+}
+
+void Input::pauseBody() {
+  owner->pauseContent();
+}
+void Input::resumeBody() {
+  owner->resumeContent();
+}
+void Input::bodyDropped() {
+  owner->resumeContent();  // what comes is skipped
 }
 
 // Keeps the input for as long as there is something in it.
 void Connection::putBack(std::unique_ptr<Input> input) {
-  const bool needed = state_ == State::reading
-                          ? !input->parser.idle() || !input->unread().empty()
-                          : state_ != State::lingering && state_ != State::gone && !input->unread().empty();
+  const bool needed = state_ == State::reading ? !input->parser.idle() || !input->unread().empty()
+                                               : state_ != State::lingering && state_ != State::gone &&
+                                                     (receiving_ || !input->unread().empty());
   if (needed) {
     input_ = std::move(input);
   } else {
@@ -147,13 +271,14 @@ void Connection::keep(std::string_view data) {
 // Goes on with what was kept.
 void Connection::readOn() {
   soon_ = false;
-  if (state_ != State::reading) return;
-  if (std::unique_ptr<Input> input = std::move(input_)) {
-    input->used += read(input->parser, input->unread());
+  if (input_ && (state_ == State::reading || receiving_)) {
+    std::unique_ptr<Input> input = std::move(input_);
+    if (!input->unread().empty()) input->used += read(*input, input->unread());
     putBack(std::move(input));
     if (state_ == State::upgrading) return switchOver();
   }
-  if (paused_ && state_ != State::gone && (!input_ || input_->unread().size() <= unreadLimit / 2)) {
+  if (paused_ && !contentPaused_ && state_ != State::gone && state_ != State::lingering &&
+      (!input_ || input_->unread().size() <= unreadLimit / 2)) {
     paused_ = false;
     transport().resumeProducing();
   }
@@ -172,6 +297,11 @@ void Connection::readOnSoon() {
 // From now on nobody waits for an answer here.
 void Connection::leave() noexcept {
   state_ = State::gone;
+  if (receiving_ && request_ && request_->pipe_) {
+    receiving_ = false;
+    const Ref<BodyPipe> pipe = request_->pipe_;
+    pipe->fail(Failure(IncompleteBody(pipe->received(), pipe->length(), "the client went away")));
+  }
   if (StreamState* stream = std::exchange(stream_, nullptr)) stream->over(false);
   if (bight::detail::Chain* awaited = awaited_.get()) {
     const bight::detail::ChainReference kept = std::move(awaited_);
@@ -222,8 +352,15 @@ void Connection::timedOut() {
     case State::lingering:
       transport().abortConnection();
       break;
+    case State::skipping:
+      receiving_ = false;
+      linger();
+      site_.giveInput(std::move(input_));
+      break;
     case State::answering:
     case State::streaming:
+      if (receiving_ && input_) failContent(*input_, Failure(StatusError(408, "The content did not arrive in time.")));
+      break;
     case State::upgrading:
     case State::gone:
       break;

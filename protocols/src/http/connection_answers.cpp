@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include <bight/connection_errors.hpp>
 #include <bight/http/serializer.hpp>
 #include <bight/log.hpp>
 
@@ -40,7 +41,8 @@ bool saysClose(const Headers& headers) {
 
 }  // namespace
 
-void Connection::render() {
+// Without `found`, the resource is looked up.
+void Connection::render(std::shared_ptr<Resource> found) {
   site_.deadlines().clear(*this);
   state_ = State::answering;
   answered_ = inRequest_ = forgotten_ = false;
@@ -49,7 +51,7 @@ void Connection::render() {
   try {
     if (request_->method() == "OPTIONS" && request_->path() == "*") {
       respond(Response::empty());  // asks whether the server is there (RFC 9110, 9.3.7)
-    } else if (std::shared_ptr<Resource> resource = findResource()) {
+    } else if (std::shared_ptr<Resource> resource = found ? std::move(found) : findResource()) {
       Answer answer = resource->render(*request_);
       takeAnswer(std::move(answer), std::move(resource));
     } else {
@@ -144,7 +146,8 @@ void Connection::deferredFired(Result<T> result, [[maybe_unused]] const std::sha
 }
 
 void Connection::failedUnseen(const Failure& failure) {
-  if (!failure.check<CancelledError>()) log().failure("a request failed after its client had gone", failure);
+  if (!failure.check<CancelledError, ConnectionLost, IncompleteBody>())
+    log().failure("a request failed after its client had gone", failure);
 }
 
 void Connection::fail(const Failure& failure) {
@@ -167,7 +170,7 @@ void Connection::respond(const Response& response) {
   if (state_ != State::answering || answered_) return;  // a stream was the answer
   if (response.status < 200)
     throw std::logic_error("bight::http: a response's status is at least 200, not " + std::to_string(response.status));
-  const bool closes = close_ || saysClose(response.headers);
+  const bool closes = close_ || mustContinue_ || saysClose(response.headers);
   const bool content = mayHaveContent(response.status);
   ResponseHead head;
   head.status = response.status;
@@ -207,6 +210,7 @@ void Connection::refuse(int status, std::string_view sentence) {
 }
 
 void Connection::forgetRequest() noexcept {
+  if (receiving_) return;  // its content needs it
   forgotten_ = true;
   if (!rendering_) request_.reset();
 }
@@ -218,16 +222,22 @@ void Connection::answered() {
 
 // On to the next request, once the present one is answered and nobody holds on to it any more.
 void Connection::proceed() {
-  if (rendering_) return;
+  if (rendering_ || state_ == State::reading || state_ == State::skipping || state_ == State::flushing) return;
   if (forgotten_) request_.reset();
   if (awaiting_ || !answered_) return;
+  if (state_ == State::gone) return request_.reset();
+  if (receiving_) return skipContent();
   request_.reset();
-  if (state_ == State::gone) return;
   if (state_ == State::upgrading) {
     if (!reading_) switchOver();  // else it is done when read() has returned, and what is left of its input was kept
     return;
   }
-  if (close_) return paused_ ? linger() : lose();
+  goOn();
+}
+
+// On to the next request.
+void Connection::goOn() {
+  if (close_) return paused_ || lingers_ ? linger() : lose();
   if (const std::size_t buffered = transport().writeBufferSize(); buffered > flushLimit) {
     state_ = State::flushing;
     measure_ = static_cast<std::uint32_t>(std::min<std::size_t>(buffered, UINT32_MAX));
@@ -246,9 +256,26 @@ void Connection::proceed() {
   if (input_ || paused_) readOnSoon();
 }
 
+// The request is answered, but not all of its content has come: what is little is skipped.
+void Connection::skipContent() {
+  const Ref<BodyPipe> pipe = request_->pipe_;
+  request_.reset();
+  state_ = State::skipping;
+  pipe->fail(Failure(IncompleteBody(pipe->received(), pipe->length(), "the request was answered")));
+  if (state_ != State::skipping) return;  // whoever read it has closed the connection
+  if (close_ || mustContinue_) {
+    receiving_ = contentPaused_ = false;
+    return linger();
+  }
+  site_.deadlines().set(*this, site_.after(site_.options().bodyTimeout));
+  contentPaused_ = false;
+  if (paused_ && !soon_) readOnSoon();
+}
+
 // --- streams ---
 
-std::shared_ptr<StreamState> Connection::openStream(const Request& request, const Response& response) {
+std::shared_ptr<StreamState> Connection::openStream(const Request& request, const Response& response,
+                                                    std::optional<std::uint64_t> length) {
   if (request_.get() != &request || state_ != State::answering || answered_) {
     throw std::logic_error("bight::http::ResponseStream: the request is answered already, or its client has gone");
   }
@@ -256,17 +283,20 @@ std::shared_ptr<StreamState> Connection::openStream(const Request& request, cons
     throw std::logic_error("bight::http::ResponseStream: a response with the status " +
                            std::to_string(response.status) + " has no content to stream");
   }
-  const bool chunked = !isOld_;
-  const bool closes = close_ || !chunked || saysClose(response.headers);
+  const bool chunked = !isOld_ && !length;
+  const bool closes =
+      close_ || (isOld_ && !length) || (mustContinue_ && !request.readerTaken_) || saysClose(response.headers);
   std::string& out = site_.scratch();
   appendResponseHead(out, {.status = response.status,
                            .date = site_.date(),
                            .contentType = response.type.text(),
                            .headers = &response.headers,
-                           .contentLength = {},
+                           .contentLength = length,
                            .chunked = chunked,
-                           .close = closes});
+                           .close = closes,
+                           .keepAlive = isOld_});
   auto stream = std::make_shared<StreamState>(*this, chunked, !isHead_);
+  stream->left = length;
   close_ = closes;
   state_ = State::streaming;
   stream_ = stream.get();
@@ -277,6 +307,13 @@ std::shared_ptr<StreamState> Connection::openStream(const Request& request, cons
 
 bool Connection::streamWrite(StreamState& stream, std::string_view piece) {
   if (stream.broken) return false;
+  if (stream.left) {
+    if (piece.size() > *stream.left) {
+      throw std::logic_error("bight::http::ResponseStream: this would be more than the " +
+                             std::to_string(*stream.left) + " bytes that are left of the announced length");
+    }
+    *stream.left -= piece.size();
+  }
   if (piece.empty() || !stream.content) return true;
   if (!stream.chunked) {
     transport().write(piece);
@@ -300,6 +337,7 @@ bool Connection::streamWrite(StreamState& stream, std::string_view piece) {
 
 void Connection::streamFinish() {
   const std::shared_ptr<Protocol> self = shared_from_this();
+  if (stream_->content && stream_->left.value_or(0) > 0) return cutStream();  // the client shall not take it for all
   StreamState& stream = *std::exchange(stream_, nullptr);
   if (stream.chunked && stream.content && !stream.broken) transport().write("0\r\n\r\n");
   state_ = State::answering;

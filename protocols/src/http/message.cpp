@@ -7,6 +7,7 @@
 #include <bight/http/serializer.hpp>
 
 #include "block_cache.hpp"
+#include "body_pipe.hpp"
 #include "connection.hpp"
 
 namespace bight::http {
@@ -34,6 +35,8 @@ Request::Request(const RequestHead& head, std::size_t blockSize) noexcept
   if (positionBytes) std::memcpy(positions, head.fields.positions().data(), positionBytes);
   std::memcpy(positions + positionBytes, head.raw.data(), head.raw.size());
 }
+
+Request::~Request() = default;
 
 std::unique_ptr<Request> Request::make(const RequestHead& head) {
   const std::size_t size =
@@ -71,6 +74,14 @@ void Request::operator delete(Request* request, std::destroying_delete_t) noexce
   const std::size_t size = request->blockSize_;
   request->~Request();
   detail::giveBlock(request, size);
+}
+
+BodyReader Request::reader() {
+  if (readerTaken_) throw std::logic_error("bight::http::Request::reader: the content is read by somebody already");
+  readerTaken_ = true;
+  if (!pipe_) return BodyReader(std::exchange(body_, {}));
+  if (connection_) connection_->contentWanted();
+  return BodyReader(pipe_);
 }
 
 std::optional<std::string> Request::queryValue(std::string_view name) const {

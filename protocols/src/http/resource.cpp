@@ -41,6 +41,10 @@ std::shared_ptr<Resource> Resource::getChild(std::string_view, Request&) {
   return nullptr;
 }
 
+std::uint64_t Resource::streamedBody(const Request&) const {
+  return 0;
+}
+
 Answer Directory::render(Request&) {
   return Response::error(404, "There is nothing at this address.");
 }
@@ -58,29 +62,48 @@ bool isGeneralMethod(std::string_view method) noexcept {
 }  // namespace
 
 Methods& Methods::on(std::string method, Render render) {
+  add({std::move(method), std::move(render), 0});
+  return *this;
+}
+
+Methods& Methods::onStream(std::string method, std::uint64_t limit, Render render) {
+  if (limit == 0) throw std::invalid_argument("bight::http::Methods::onStream: the limit is zero");
+  add({std::move(method), std::move(render), limit});
+  return *this;
+}
+
+void Methods::add(One one) {
+  const std::string& method = one.method;
   if (!isToken(method))
     throw std::invalid_argument("bight::http::Methods: a method is a token, not \"" + method + "\"");
-  if (!render) throw std::invalid_argument("bight::http::Methods: there is no function for " + method);
-  for (const auto& [name, present] : renders_) {
-    if (name == method) throw std::logic_error("bight::http::Methods: there is a function for " + method + " already");
+  if (!one.render) throw std::invalid_argument("bight::http::Methods: there is no function for " + method);
+  for (const One& present : renders_) {
+    if (present.method == method)
+      throw std::logic_error("bight::http::Methods: there is a function for " + method + " already");
   }
-  renders_.emplace_back(std::move(method), std::move(render));
-  return *this;
+  renders_.push_back(std::move(one));
+}
+
+std::uint64_t Methods::streamedBody(const Request& request) const {
+  for (const One& one : renders_) {
+    if (one.method == request.method()) return one.streamed;
+  }
+  return 0;
 }
 
 Answer Methods::render(Request& request) {
   const std::string_view method = request.method();
   Render* forGet = nullptr;
-  for (auto& [name, render] : renders_) {
-    if (name == method) return render(request);
-    if (name == "GET") forGet = &render;
+  for (One& one : renders_) {
+    if (one.method == method) return one.render(request);
+    if (one.method == "GET") forGet = &one.render;
   }
   if (method == "HEAD" && forGet) return (*forGet)(request);
   if (!isGeneralMethod(method)) return Response::error(501, "This method is not known here.");
 
   std::string allowed;
-  for (const auto& [name, render] : renders_) allowed += name + ", ";
-  if (forGet && std::none_of(renders_.begin(), renders_.end(), [](const auto& one) { return one.first == "HEAD"; }))
+  for (const One& one : renders_) allowed += one.method + ", ";
+  if (forGet && std::none_of(renders_.begin(), renders_.end(), [](const One& one) { return one.method == "HEAD"; }))
     allowed += "HEAD, ";
   allowed += "OPTIONS";
   if (method == "OPTIONS") return Response::empty().with("Allow", allowed);
@@ -90,6 +113,12 @@ Answer Methods::render(Request& request) {
 std::shared_ptr<Methods> on(std::string method, Methods::Render render) {
   auto methods = std::make_shared<Methods>();
   methods->on(std::move(method), std::move(render));
+  return methods;
+}
+
+std::shared_ptr<Methods> onStream(std::string method, std::uint64_t limit, Methods::Render render) {
+  auto methods = std::make_shared<Methods>();
+  methods->onStream(std::move(method), limit, std::move(render));
   return methods;
 }
 

@@ -46,15 +46,23 @@ void SiteState::refresh() {
 }
 
 std::unique_ptr<Input> SiteState::takeInput() {
-  if (spare_.empty()) return std::make_unique<Input>(RequestParser::Options{.limits = options_.limits});
+  if (spare_.empty()) {
+    Limits limits = options_.limits;
+    limits.body = UINT64_MAX;  // which limit is that of a content is known when its head is there
+    return std::make_unique<Input>(RequestParser::Options{.limits = limits});
+  }
   std::unique_ptr<Input> input = std::move(spare_.back());
   spare_.pop_back();
   return input;
 }
 
 void SiteState::giveInput(std::unique_ptr<Input> input) noexcept {
-  if (!input || spare_.size() == mostSpare) return;
+  if (!input) return;
+  if (const Ref<BodyPipe> pipe = std::exchange(input->pipe, nullptr)) pipe->detach();
+  input->owner = nullptr;
+  if (spare_.size() == mostSpare) return;
   input->parser.reset();
+  input->parser.limitBody(UINT64_MAX);
   if (input->bytes.capacity() > mostKeptBytes) input->bytes = std::string();
   input->bytes.clear();
   input->used = 0;

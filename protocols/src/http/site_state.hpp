@@ -11,18 +11,29 @@
 #include <bight/http/parser.hpp>
 #include <bight/http/server.hpp>
 
+#include "body_pipe.hpp"
 #include "deadline_wheel.hpp"
 
 namespace bight::http::detail {
 
+class Connection;
+
 // What a connection has while input is incomplete or unread.
-struct Input {
+struct Input final : BodySource {
   explicit Input(const RequestParser::Options& options) : parser(options) {}
+  void pauseBody() override;
+  void resumeBody() override;
+  void bodyDropped() override;
   std::string_view unread() const noexcept { return std::string_view(bytes).substr(used); }
 
   RequestParser parser;
   std::string bytes;
   std::size_t used = 0;  // of bytes
+  // Of a content that its resource reads itself:
+  Connection* owner = nullptr;
+  Ref<BodyPipe> pipe;
+  std::size_t skipped = 0;   // so much of it came that nobody wanted
+  std::size_t progress = 0;  // so much has come since the deadline was set
 };
 
 class SiteState {

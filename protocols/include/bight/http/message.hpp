@@ -12,10 +12,12 @@
 #include <utility>
 
 #include <bight/export.hpp>
+#include <bight/http/body_reader.hpp>
 #include <bight/http/form.hpp>
 #include <bight/http/headers.hpp>
 #include <bight/http/status.hpp>
 #include <bight/http/syntax.hpp>
+#include <bight/ref.hpp>
 
 namespace bight::http {
 
@@ -23,11 +25,13 @@ class ResponseStream;
 struct RequestHead;
 
 namespace detail {
+class BodyPipe;
 class Connection;
-}
+}  // namespace detail
 
-/// A request that was received whole: head and content. (Trailer fields are checked and dropped, as RFC 9110, 6.5.1
-/// allows.)
+/// A request: its head, and its content if that was received whole. Where a resource reads contents as they arrive
+/// (`Resource::streamedBody`), it comes before its content, which `reader()` gives. (Trailer fields are checked and
+/// dropped, as RFC 9110, 6.5.1 allows.)
 ///
 /// It lies still in memory, and with it everything that its views point at, from the call of `Resource::render` until
 /// it is answered; if it is answered by a Deferred, until that has fired. So a coroutine may use its `Request&` up to
@@ -46,7 +50,7 @@ class BIGHT_API Request {
 
   Request(const Request&) = delete;
   Request& operator=(const Request&) = delete;
-  ~Request() = default;
+  ~Request();
   /// Gives the memory back to where `make` took it from: a request and its head are one piece.
   static void operator delete(Request* request, std::destroying_delete_t) noexcept;
 
@@ -67,8 +71,15 @@ class BIGHT_API Request {
   Fields headers() const noexcept { return {raw(), {positions(), fieldCount_}}; }
   /// The value of the first header field of that name. Twisted: `getHeader`.
   std::optional<std::string_view> header(std::string_view name) const noexcept { return headers().get(name); }
-  /// The content; empty if there is none. Twisted: `content`.
+  /// The content; empty if there is none, or if it is streamed. Twisted: `content`.
   std::string_view body() const noexcept { return body_; }
+  /// The content, to be read as it arrives; also one that was received whole, which is moved into it. A client that
+  /// waits for "100 Continue" is told to go on. When the request is answered before all has been read, the rest is
+  /// dropped (a little of it is read, else the connection is closed), and who still reads fails with IncompleteBody.
+  /// So does who reads when the client goes away. What is wrong with the content itself fails the reading with a
+  /// StatusError, which may be left to answer the request.
+  /// @throws std::logic_error if it has been taken already
+  BodyReader reader();
 
   /// The decoded value of the first part of the query of that name; null if there is none, or if the query is
   /// malformed.
@@ -115,6 +126,7 @@ class BIGHT_API Request {
 
   std::string body_;
   detail::Connection* connection_ = nullptr;
+  Ref<detail::BodyPipe> pipe_;  // of a content that is streamed
   std::uint32_t blockSize_;
   std::uint16_t fieldCount_;
   std::uint16_t methodSize_;
@@ -128,7 +140,8 @@ class BIGHT_API Request {
   std::uint16_t hostSize_;
   std::uint16_t below_ = 0;  // how much of the path led to the resource that renders
   std::uint8_t minorVersion_;
-  bool keepAlive_;
+  bool keepAlive_ : 1;
+  bool readerTaken_ : 1 = false;
   // Then fieldCount_ positions, then the bytes of the head.
 };
 

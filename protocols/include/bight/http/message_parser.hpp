@@ -98,7 +98,7 @@ class BIGHT_API MessageParser {
   void beginChunk() noexcept;
   Step refuse(int status, const char* sentence) noexcept;
 
-  const Limits limits_;
+  Limits limits_;
   MessageHead& common_;
   const Kind kind_;
   Stage stage_ = Stage::firstLine;

@@ -68,6 +68,9 @@ class BIGHT_API RequestParser : public MessageParser {
   /// Reads on up to the next event, and takes what was used off the front of `input`.
   Event next(std::string_view& input);
 
+  /// From now on this is the limit on contents, in place of `Limits::body`: call it after `Event::head` when the limit
+  /// depends on the request.
+  void limitBody(std::uint64_t most) noexcept { limits_.body = most; }
   /// After `Event::head`, until `next` is called again. `upgrade` says that there is "Connection: upgrade" with an
   /// Upgrade field, or that the method is CONNECT.
   const RequestHead& head() const noexcept { return head_; }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <concepts>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -65,6 +66,10 @@ class BIGHT_API Resource : public std::enable_shared_from_this<Resource> {
   /// not know: answer those with 405, or let `on` do it. Whatever is thrown is answered as a failed Deferred would be.
   virtual Answer render(Request& request) = 0;
 
+  /// How many bytes of content this resource reads itself, as they arrive (`Request::reader`): then `render` is called
+  /// as soon as the head is there. 0 (as it comes): a content is received whole beforehand, within `Limits::body`.
+  virtual std::uint64_t streamedBody(const Request& request) const;
+
   /// Whether `render` answers for all paths below this one too; it finds the rest in `Request::pathBelow`. Twisted:
   /// `isLeaf`.
   virtual bool isLeaf() const noexcept { return false; }
@@ -121,11 +126,22 @@ class BIGHT_API Methods : public Resource {
     detail::checkRenders<F>();
     return *this;
   }
+  /// The same for a function that reads contents of up to `limit` bytes itself, as they arrive (`Request::reader`).
+  /// Longer ones are refused with 413. Throws std::invalid_argument also if the limit is zero.
+  Methods& onStream(std::string method, std::uint64_t limit, Render render);
 
   Answer render(Request& request) override;
+  std::uint64_t streamedBody(const Request& request) const override;
 
  private:
-  std::vector<std::pair<std::string, Render>> renders_;
+  struct One {
+    std::string method;
+    Render render;
+    std::uint64_t streamed;
+  };
+  void add(One one);
+
+  std::vector<One> renders_;
 };
 
 /// A resource for one method: `root->putChild("wait", http::on("GET", [&](http::Request& r) { return wait(r); }));`
@@ -138,5 +154,7 @@ std::shared_ptr<Methods> on(std::string, F&&) {
   detail::checkRenders<F>();
   return nullptr;
 }
+/// The same for a function that reads contents as they arrive, see `Methods::onStream`.
+BIGHT_API std::shared_ptr<Methods> onStream(std::string method, std::uint64_t limit, Methods::Render render);
 
 }  // namespace bight::http

@@ -3,12 +3,15 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include <bight/deferred.hpp>
 #include <bight/export.hpp>
 #include <bight/http/message.hpp>
+#include <bight/producer.hpp>
 
 namespace bight::http {
 
@@ -35,7 +38,10 @@ class BIGHT_API ResponseStream {
   /// Sends the head (status, type and headers of `head`; its body is the first piece). From now on the stream is the
   /// answer: `render` returns it, or a Deferred whose value is then ignored. Throws std::logic_error if the request has
   /// been answered or streamed already, or has no connection.
-  ResponseStream(Request& request, const Response& head);
+  ///
+  /// With `length`, that is announced as the Content-Length and nothing is chunked: then exactly so many bytes are to be
+  /// written. To write more throws std::logic_error; to finish with fewer closes the connection.
+  ResponseStream(Request& request, const Response& head, std::optional<std::uint64_t> length = std::nullopt);
 
   /// Sends a piece; it is copied as far as it cannot be sent at once. Empty pieces are skipped. False if nobody will
   /// get it any more. A client that does not read what it asked for is disconnected when more than
@@ -45,6 +51,11 @@ class BIGHT_API ResponseStream {
   /// Fires when everything written so far has been handed to the system, or the client has gone: write in step with it
   /// when you have a lot to say.
   Deferred<void> drained();
+
+  /// The same as a Consumer, for producers, which are paused and resumed as the client reads: `body.pipeTo`,
+  /// `FileSender`. It is there as long as a handle is. When the client goes, or the stream is finished, its producer is
+  /// stopped.
+  Consumer& consumer() const;
 
   /// How many bytes wait for the client to read.
   std::size_t buffered() const noexcept;
