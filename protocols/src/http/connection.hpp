@@ -58,7 +58,7 @@ struct StreamState final : Consumer {
 
   Connection* connection;  // null when over
   std::vector<Promise<bool>> ended;
-  std::shared_ptr<Resource> resource;  // the one that streams lives as long
+  std::shared_ptr<const void> resource;  // the one that streams lives as long
   std::shared_ptr<Producer> producer;
   std::optional<std::uint64_t> left;  // of a length that was announced
   bool chunked;
@@ -116,15 +116,16 @@ class Connection final : public Protocol, public HalfCloseable, public WheelEntr
   // Answers.
   void render(std::shared_ptr<Resource> found = nullptr);
   std::shared_ptr<Resource> findResource();
-  void takeAnswer(Answer answer, std::shared_ptr<Resource> from);
+  void takeAnswer(Answer answer, std::shared_ptr<const void> from);
   template <class T>
-  void await(Deferred<T> deferred, std::shared_ptr<Resource> from);
+  void await(Deferred<T> deferred, std::shared_ptr<const void> from);
   template <class T>
-  void deferredFired(Result<T> result, const std::shared_ptr<Resource>& from) noexcept;
+  void deferredFired(Result<T> result, const std::shared_ptr<const void>& from) noexcept;
   void upgrade(Upgrade upgrade);
   void switchOver();
   void fail(const Failure& failure);
   static void failedUnseen(const Failure& failure);
+  const Headers* moreHeaders() const noexcept;
   void respond(const Response& response);
   void refuse(int status, std::string_view sentence);
   void answered();

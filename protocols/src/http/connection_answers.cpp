@@ -8,6 +8,7 @@
 #include <bight/http/serializer.hpp>
 #include <bight/log.hpp>
 
+#include "locate.hpp"
 #include "site_state.hpp"
 
 namespace bight::http::detail {
@@ -66,36 +67,15 @@ void Connection::render(std::shared_ptr<Resource> found) {
 
 // Walks down the tree of resources along the path. Null: there is none.
 std::shared_ptr<Resource> Connection::findResource() {
-  std::shared_ptr<Resource> resource = site_.root().shared_from_this();
-  const std::string_view path = request_->path();
-  std::size_t at = 0;
-  while (!resource->isLeaf() && at < path.size()) {
-    request_->below_ = static_cast<std::uint16_t>(at);
-    if (path[at] != '/') return nullptr;  // "*"
-    const std::size_t end = std::min(path.find('/', at + 1), path.size());
-    const std::string_view part = path.substr(at + 1, end - at - 1);
-    std::string decoded;
-    std::string_view name = part;
-    if (part.find('%') != std::string_view::npos) {
-      std::optional<std::string> text = percentDecode(part);
-      if (!text) throw StatusError(400, "The path of the URL is not properly encoded.");
-      decoded = *std::move(text);
-      name = decoded;
-    }
-    std::shared_ptr<Resource> child = resource->findChild(name);
-    if (!child) child = resource->getChild(name, *request_);
-    if (!child) {
-      if (part.empty() && end == path.size()) break;  // "/rooms/" is "/rooms", unless somebody answers for ""
-      return nullptr;
-    }
-    resource = std::move(child);
-    at = end;
-  }
-  request_->below_ = static_cast<std::uint16_t>(at);
-  return resource;
+  request_->below_ = 0;
+  return RequestAccess::locate(site_.root().shared_from_this(), *request_);
 }
 
-void Connection::takeAnswer(Answer answer, std::shared_ptr<Resource> from) {
+void Connection::takeAnswer(Answer answer, std::shared_ptr<const void> from) {
+  if (answer.kept_) {
+    answer = std::move(answer).keeping(std::move(from));
+    from = std::move(answer.kept_);
+  }
   if (auto* response = std::get_if<Response>(&answer.what_)) {
     respond(*response);
   } else if (auto* later = std::get_if<Deferred<Response>>(&answer.what_)) {
@@ -112,7 +92,7 @@ void Connection::takeAnswer(Answer answer, std::shared_ptr<Resource> from) {
 }
 
 template <class T>
-void Connection::await(Deferred<T> deferred, std::shared_ptr<Resource> from) {
+void Connection::await(Deferred<T> deferred, std::shared_ptr<const void> from) {
   awaiting_ = true;
   awaited_ = bight::detail::ChainReference(deferred.chain());
   // The chain keeps this object, so that an answer that comes when the connection is long gone finds somebody who drops it; and the
@@ -123,7 +103,7 @@ void Connection::await(Deferred<T> deferred, std::shared_ptr<Resource> from) {
 }
 
 template <class T>
-void Connection::deferredFired(Result<T> result, [[maybe_unused]] const std::shared_ptr<Resource>& from) noexcept {
+void Connection::deferredFired(Result<T> result, [[maybe_unused]] const std::shared_ptr<const void>& from) noexcept {
   awaiting_ = false;
   awaited_ = {};
   if (state_ == State::gone) {
@@ -166,6 +146,11 @@ void Connection::fail(const Failure& failure) {
   }
 }
 
+// The fields that were put at the request.
+const Headers* Connection::moreHeaders() const noexcept {
+  return request_ && request_->extras_ ? &request_->extras_->responseHeaders : nullptr;
+}
+
 void Connection::respond(const Response& response) {
   if (state_ != State::answering || answered_) return;  // a stream was the answer
   if (response.status < 200)
@@ -177,6 +162,7 @@ void Connection::respond(const Response& response) {
   head.date = site_.date();
   head.contentType = response.type.text();
   head.headers = &response.headers;
+  head.more = moreHeaders();
   if (content) head.contentLength = response.body.size();
   head.close = closes;
   head.keepAlive = isOld_;
@@ -210,7 +196,7 @@ void Connection::refuse(int status, std::string_view sentence) {
 }
 
 void Connection::forgetRequest() noexcept {
-  if (receiving_) return;  // its content needs it
+  if (receiving_ || request_->extras_) return;  // the rest of the exchange needs it
   forgotten_ = true;
   if (!rendering_) request_.reset();
 }
@@ -291,6 +277,7 @@ std::shared_ptr<StreamState> Connection::openStream(const Request& request, cons
                            .date = site_.date(),
                            .contentType = response.type.text(),
                            .headers = &response.headers,
+                           .more = moreHeaders(),
                            .contentLength = length,
                            .chunked = chunked,
                            .close = closes,

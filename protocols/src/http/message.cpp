@@ -9,6 +9,7 @@
 #include "block_cache.hpp"
 #include "body_pipe.hpp"
 #include "connection.hpp"
+#include "locate.hpp"
 
 namespace bight::http {
 
@@ -82,6 +83,27 @@ BodyReader Request::reader() {
   if (!pipe_) return BodyReader(std::exchange(body_, {}));
   if (connection_) connection_->contentWanted();
   return BodyReader(pipe_);
+}
+
+std::string_view Request::parameter(std::string_view name) const noexcept {
+  if (extras_) {
+    for (const auto& [present, value] : extras_->parameters) {
+      if (present == name) return value;
+    }
+  }
+  return {};
+}
+
+std::string_view Request::user() const noexcept {
+  return extras_ ? std::string_view(extras_->user) : std::string_view();
+}
+
+void Request::setUser(std::string name) {
+  detail::RequestAccess::extras(*this).user = std::move(name);
+}
+
+Headers& Request::responseHeaders() {
+  return detail::RequestAccess::extras(*this).responseHeaders;
 }
 
 std::optional<std::string> Request::queryValue(std::string_view name) const {

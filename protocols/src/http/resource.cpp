@@ -15,6 +15,17 @@ Deferred<Response> Answer::response() && {
       std::logic_error("bight::http: this answer is a stream or an upgrade: a connection shows what becomes of it"));
 }
 
+Answer&& Answer::keeping(std::shared_ptr<const void> resource) && {
+  if (std::holds_alternative<Response>(what_) || std::holds_alternative<Upgrade>(what_)) return std::move(*this);
+  if (kept_) {
+    using Both = std::pair<std::shared_ptr<const void>, std::shared_ptr<const void>>;
+    kept_ = std::make_shared<const Both>(std::move(kept_), std::move(resource));
+  } else {
+    kept_ = std::move(resource);
+  }
+  return std::move(*this);
+}
+
 Resource::~Resource() = default;
 
 void Resource::putChild(std::string name, std::shared_ptr<Resource> child) {

@@ -21,7 +21,7 @@ struct OwnFields {
   bool connection = false;
   bool close = false;  // one of the Connection fields is just that
 
-  explicit OwnFields(const Headers& headers) {
+  void look(const Headers& headers) {
     for (const Field& field : headers) {
       switch (field.name.size()) {
         case 4:
@@ -82,13 +82,17 @@ void appendResponseHead(std::string& out, const ResponseHead& head) {
                            std::to_string(head.status));
   }
   const bool hasHeaders = head.headers && !head.headers->empty();
-  const OwnFields own = hasHeaders ? OwnFields(*head.headers) : OwnFields(Headers());
+  const bool hasMore = head.more && !head.more->empty();
+  OwnFields own;
+  if (hasHeaders) own.look(*head.headers);
+  if (hasMore) own.look(*head.more);
   const std::string_view phrase = reasonPhrase(head.status);
   const std::string_view wire = hasHeaders ? head.headers->wire() : std::string_view();
+  const std::string_view more = hasMore ? head.more->wire() : std::string_view();
 
   constexpr std::size_t fixed = 192;  // the names of the fields below, a number, and the line ends, with room to spare
   const std::size_t before = out.size();
-  out.resize(before + fixed + phrase.size() + head.date.size() + head.contentType.size() + wire.size());
+  out.resize(before + fixed + phrase.size() + head.date.size() + head.contentType.size() + wire.size() + more.size());
   Pen pen(out.data() + before);
   if (head.status == 200) {
     pen.text("HTTP/1.1 200 OK\r\n");
@@ -112,6 +116,7 @@ void appendResponseHead(std::string& out, const ResponseHead& head) {
     pen.text("Connection: keep-alive\r\n");
   }
   pen.text(wire);
+  pen.text(more);
   pen.text("\r\n");
   out.resize(static_cast<std::size_t>(pen.at() - out.data()));
 }

@@ -117,7 +117,7 @@ void Connection::upgrade(Upgrade upgrade) {
   }
   if (!upgrade.headers.contains("Connection")) upgrade.headers.add("Connection", "Upgrade");
   std::string& out = site_.scratch();
-  appendResponseHead(out, {.status = 101, .date = site_.date(), .headers = &upgrade.headers});
+  appendResponseHead(out, {.status = 101, .date = site_.date(), .headers = &upgrade.headers, .more = moreHeaders()});
   transport().write(out);
   state_ = State::upgrading;
   answered_ = true;

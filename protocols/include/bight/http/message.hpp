@@ -27,6 +27,8 @@ struct RequestHead;
 namespace detail {
 class BodyPipe;
 class Connection;
+struct RequestAccess;
+struct RequestExtras;
 }  // namespace detail
 
 /// A request: its head, and its content if that was received whole. Where a resource reads contents as they arrive
@@ -96,6 +98,19 @@ class BIGHT_API Request {
   /// and a request for "/files/a/b" it is "a/b". Twisted: `postpath`.
   std::string_view pathBelow() const noexcept;
 
+  /// What a Router's pattern calls `name` in the path, decoded: "7" for "/rooms/{room}" and "/rooms/7". Empty if there
+  /// is none.
+  std::string_view parameter(std::string_view name) const noexcept;
+  /// The value of the cookie of that name, as it was sent. cookie.hpp has more.
+  std::optional<std::string_view> cookie(std::string_view name) const noexcept;
+  /// Who asks, if something that has checked it said so by `setUser`: for the access log, and whoever wants to know.
+  std::string_view user() const noexcept;
+  void setUser(std::string name);
+
+  /// Fields that go out with whatever answers this request: a Response, an error, a stream, an upgrade. For middleware,
+  /// and for cookies. Twisted: `request.responseHeaders`. Once there are any, `forget` keeps the request.
+  Headers& responseHeaders();
+
   /// Gives up the request before it is answered: a comet server that parks ten thousand of them wants the memory of
   /// their heads back. This object and all views that it gave end when `render` returns, or now if it has returned.
   ///
@@ -112,6 +127,7 @@ class BIGHT_API Request {
 
  private:
   friend class detail::Connection;
+  friend struct detail::RequestAccess;
   friend class ResponseStream;
 
   explicit Request(const RequestHead& head, std::size_t blockSize) noexcept;
@@ -127,6 +143,7 @@ class BIGHT_API Request {
   std::string body_;
   detail::Connection* connection_ = nullptr;
   Ref<detail::BodyPipe> pipe_;  // of a content that is streamed
+  std::unique_ptr<detail::RequestExtras> extras_;
   std::uint32_t blockSize_;
   std::uint16_t fieldCount_;
   std::uint16_t methodSize_;

@@ -36,6 +36,9 @@ class BIGHT_API Answer {
   Answer(Upgrade upgrade) : what_(std::move(upgrade)) {}                 // NOLINT(google-explicit-constructor)
   Answer(Deferred<Answer>&& deferred) : what_(std::move(deferred)) {}    // NOLINT(google-explicit-constructor)
 
+  /// The same answer, which keeps `resource` (or anything else) alive until it has been given.
+  Answer&& keeping(std::shared_ptr<const void> resource) &&;
+
   /// The response, now or when it is there: what a test of a resource looks at. Fails with std::logic_error if the
   /// answer is a stream or an upgrade, of which only a connection can show what becomes of it.
   Deferred<Response> response() &&;
@@ -44,6 +47,7 @@ class BIGHT_API Answer {
   friend class detail::Connection;
 
   std::variant<Response, Deferred<Response>, ResponseStream, Upgrade, Deferred<Answer>> what_;
+  std::shared_ptr<const void> kept_;
 };
 
 /// A node in the tree of URLs. Twisted: `twisted.web.resource.Resource`.

@@ -18,6 +18,7 @@ struct ResponseHead {
   std::string_view date = {};                       ///< a Date field, unless empty or `headers` has one
   std::string_view contentType = {};                ///< a Content-Type field, unless empty or `headers` has one
   const Headers* headers = nullptr;                 ///< further fields
+  const Headers* more = nullptr;                    ///< and more of them
   std::optional<std::uint64_t> contentLength = {};  ///< a Content-Length field
   bool chunked = false;                             ///< "Transfer-Encoding: chunked"
   bool close = false;                               ///< "Connection: close", unless `headers` says just that
