@@ -207,7 +207,20 @@ void ChildProcess::watchEnd() {
       pidFd_.reset();  // its number is too high for select; or the system does not want it
     }
   }
-  reactor_.watchChild(*this);
+  try {
+    reactor_.watchChild(*this);
+  } catch (...) {
+    reactor_.report("while preparing to notice the end of a process, which is looked for ten times a second instead",
+                    Failure());
+    lookLater();
+  }
+}
+
+void ChildProcess::lookLater() {
+  lookCall_ = reactor_.callLater(std::chrono::milliseconds(100), [self = Ref<ChildProcess>(this)] {
+    self->reap();
+    if (self->pid_ >= 0) self->lookLater();
+  });
 }
 
 // ---- its end ----
@@ -233,6 +246,7 @@ void ChildProcess::exited(std::optional<int> status) noexcept {
   else
     reactor_.unwatchChild(*this);
   pidFd_.reset();
+  if (lookCall_.active()) lookCall_.cancel();
   pid_ = -1;
   const bool done = status && WIFEXITED(*status) && WEXITSTATUS(*status) == 0;
   reason_ = done ? Failure(ProcessDone()) : Failure(ProcessTerminated(status));
@@ -278,6 +292,7 @@ void ChildProcess::disconnect(const Failure& reason) {
     else
       reactor_.unwatchChild(*this);
     pidFd_.reset();
+    if (lookCall_.active()) lookCall_.cancel();
     reapLater(left);
     reason_ = reason;
   }
@@ -472,8 +487,8 @@ Ref<ProcessTransport> ReactorBase::doSpawnProcess(std::shared_ptr<ProcessProtoco
 }
 
 void ReactorBase::watchChild(ChildProcess& child) {
+  signalWatch().add(SIGCHLD);  // throws when there is no descriptor left
   children_.push_back(&child);
-  signalWatch().add(SIGCHLD);
   callSoon([this] { reapChildren(); });  // it may have ended before anybody watched
 }
 

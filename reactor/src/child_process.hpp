@@ -72,6 +72,7 @@ class ChildProcess final : public ProcessTransport, private PipeOwner, private O
   void openPipes(const ProcessOptions& options, ChildEnds& ends);
   void openTerminal(const ProcessOptions& options, ChildEnds& ends);
   void watchEnd();
+  void lookLater();
   void exited(std::optional<int> status) noexcept;
   void killAndReap() noexcept;
   void endIfOver() noexcept;
@@ -96,6 +97,7 @@ class ChildProcess final : public ProcessTransport, private PipeOwner, private O
   pid_t pid_ = -1;
   Descriptor pidFd_;
   PollHandle* pidHandle_ = nullptr;
+  DelayedCall lookCall_;  // where nothing tells of its end
   std::optional<Failure> reason_;
   ProcessOptions::AtEnd atEnd_ = ProcessOptions::AtEnd::kill;
   bool byTerminal_ = false;

@@ -28,19 +28,26 @@ struct File::State {
   int fd;  // -1: closed. Of the thread that works for the file at the moment
   // Of the reactor's thread:
   std::deque<Function<void()>> waiting;
-  bool busy = false;
+  bool busy = false;      // an operation is under way
+  bool ended = false;     // it has ended, and nextOf() does not know yet
+  bool starting = false;  // in nextOf()
 };
 
 namespace detail {
 
+/// An operation has ended: the next one starts. When threads are refused, all that wait fail, in order and without
+/// nesting.
 inline void nextOf(const std::shared_ptr<File::State>& state) {
-  if (state->waiting.empty()) {
-    state->busy = false;
-    return;
+  state->ended = true;
+  if (std::exchange(state->starting, true)) return;  // whoever is at it goes on
+  while (std::exchange(state->ended, false)) {
+    state->busy = !state->waiting.empty();
+    if (!state->busy) break;
+    Function<void()> start = std::move(state->waiting.front());
+    state->waiting.pop_front();
+    start();
   }
-  Function<void()> start = std::move(state->waiting.front());
-  state->waiting.pop_front();
-  start();
+  state->starting = false;
 }
 
 /// Runs `work(state)` in a thread when everything before has been done.

@@ -17,6 +17,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <deque>
+#include <iterator>
 #include <map>
 #include <stdexcept>
 #include <system_error>
@@ -83,14 +85,20 @@ void ChangeGatherer::add(FileChange change) {
   entries_.push_back({std::move(change)});
 }
 
+namespace {
+/// Whether a change is about a watched path, or about what lies in it.
+bool concerns(const FileChange& change, const std::string& path) {
+  const std::string& about = change.path;
+  if (!about.starts_with(path)) return false;
+  return about.size() == path.size() || about[path.size()] == '/' || path.ends_with('/');
+}
+}  // namespace
+
 void ChangeGatherer::forget(const std::string& path) {
   for (Entry& each : entries_) {
-    const std::string& about = each.change.path;
-    const bool inside =
-        about.size() > path.size() && about.starts_with(path) && (about[path.size()] == '/' || path.ends_with('/'));
-    if (about != path && !inside) continue;
+    if (!concerns(each.change, path)) continue;
     each.dropped = true;
-    latest_.erase(about);
+    latest_.erase(each.change.path);
     latest_.erase(each.change.from);
   }
 }
@@ -150,9 +158,20 @@ class FileWatcher::Source final : public Selectable, public std::enable_shared_f
     call_ = clock_.callLater(gather_, [self = shared_from_this()] { self->tell(); });
   }
 
+  /// What was gathered for a path is not told any more, be it that its turn has come.
+  void forget(const std::string& path) {
+    changes_.forget(path);
+    taken_.erase(std::remove_if(taken_.begin(), taken_.end(),
+                                [&](const FileChange& each) { return detail::concerns(each, path); }),
+                 taken_.end());
+  }
+
   void tell() {
-    for (const FileChange& each : changes_.take()) {
-      if (stopped_) return;
+    auto changes = changes_.take();
+    std::move(changes.begin(), changes.end(), std::back_inserter(taken_));
+    while (!taken_.empty() && !stopped_) {
+      const FileChange each = std::move(taken_.front());
+      taken_.pop_front();
       try {
         told_(each);
       } catch (...) {
@@ -167,6 +186,7 @@ class FileWatcher::Source final : public Selectable, public std::enable_shared_f
   Duration gather_;
   detail::Descriptor fd_;
   detail::ChangeGatherer changes_;
+  std::deque<FileChange> taken_;  // being told
   DelayedCall call_;
   std::map<std::string, int> byPath_;
   std::map<int, std::string> byNumber_;
@@ -213,7 +233,7 @@ void FileWatcher::Source::unwatch(const std::string& path) {
   if (found == byPath_.end()) return;
   const int number = found->second;
   byPath_.erase(found);
-  changes_.forget(path);
+  forget(path);
   const auto other =
       std::find_if(byPath_.begin(), byPath_.end(), [number](const auto& each) { return each.second == number; });
   if (other != byPath_.end()) {
@@ -310,7 +330,7 @@ void FileWatcher::Source::unwatch(const std::string& path) {
   ::close(found->second);  // its event goes with it
   byNumber_.erase(found->second);
   byPath_.erase(found);
-  changes_.forget(path);
+  forget(path);
 }
 
 void FileWatcher::Source::doRead() {

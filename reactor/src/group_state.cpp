@@ -281,8 +281,10 @@ void GroupState::runStep(std::size_t index) {
     stepEnded(index, std::nullopt);
     return;
   }
-  std::move(*waits).addBoth([this, index](Result<void> result) {
-    stepEnded(index, result ? std::nullopt : std::optional<Failure>(result.failure()));
+  // It may fire when the group is gone.
+  std::move(*waits).addBoth([weak = weak_from_this(), index](Result<void> result) {
+    if (const auto self = weak.lock())
+      self->stepEnded(index, result ? std::nullopt : std::optional<Failure>(result.failure()));
   });
 }
 
@@ -291,7 +293,7 @@ void GroupState::stepEnded(std::size_t index, std::optional<Failure> failure) {
   {
     const std::lock_guard lock(mutex_);
     // While all stop, a Deferred that is given up fails, too; what is left of the steps ends with the group.
-    if (stopping_ && !failure) return;
+    if (steps_.empty() || (stopping_ && !failure)) return;
     if (stopping_ && failure->check<AbandonedError, CancelledError>()) return;
     stepRuns_ = false;
     ++stepAt_;

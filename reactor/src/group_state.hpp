@@ -28,7 +28,7 @@ struct GroupStep {
   bool firstOnly = false;
 };
 
-class GroupState {
+class GroupState : public std::enable_shared_from_this<GroupState> {
  public:
   explicit GroupState(std::vector<std::unique_ptr<Reactor>> reactors);
   ~GroupState();

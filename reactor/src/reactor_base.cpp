@@ -83,6 +83,7 @@ void ReactorBase::end() noexcept {
   events_.clear();
   disconnectAll(reason);
   sendWritten();
+  life_.reset();
 }
 
 // ---- running and stopping ----

@@ -141,6 +141,9 @@ class ReactorBase final : public Reactor {
   /// Where connections count their bytes.
   Vitals& count() noexcept { return *vitals_; }
 
+  /// Expires when the reactor ends: for what users may keep for longer.
+  std::weak_ptr<const void> life() const noexcept { return life_; }
+
   /// User code has been run for `target` outside of its `ready()`, or `target` will be gone when that is timed: this is
   /// timed by itself.
   void ranFor(const PollTarget& target) noexcept {
@@ -305,6 +308,7 @@ class ReactorBase final : public Reactor {
   std::vector<ChildProcess*> children_;  // those without a pidfd
   SystemEvents events_;
   std::shared_ptr<NameResolver> resolver_;  // made when first asked for
+  std::shared_ptr<const void> life_ = std::make_shared<char>();
 };
 
 }  // namespace bight::detail

@@ -277,7 +277,9 @@ void StreamConnection::settle() noexcept {
 
 bool StreamConnection::wantsWritable() const noexcept {
   if (!extras_ || is(writeBroken)) return false;
-  return !extras_->output.empty() || !extras_->waiters.empty() || (extras_->pull && !extras_->pullAsked);
+  // While a file goes out nobody is told of an empty buffer.
+  const bool waited = !extras_->waiters.empty() && !extras_->holding;
+  return !extras_->output.empty() || waited || (extras_->pull && !extras_->pullAsked);
 }
 
 void StreamConnection::watch() noexcept {

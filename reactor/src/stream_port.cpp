@@ -33,11 +33,14 @@ constexpr int mostShed = 1000;
 }  // namespace
 
 StreamPort::StreamPort(ReactorBase& reactor, std::shared_ptr<Factory> factory)
-    : reactor_(reactor), origin_(makeRef<ConnectionOrigin>(reactor, std::move(factory))) {}
+    : reactor_(reactor),
+      reactorLife_(reactor.life()),
+      origin_(makeRef<ConnectionOrigin>(reactor, std::move(factory))) {}
 
 StreamPort::~StreamPort() = default;
 
 void StreamPort::startListening() {
+  if (reactorLife_.expired()) throw std::logic_error("startListening: the reactor has ended");
   reactor_.checkThread("Port::startListening");
   if (socket_) throw std::logic_error("startListening: the port is listening already");
   Descriptor socket = open();

@@ -50,6 +50,7 @@ class StreamPort : public Port, public std::enable_shared_from_this<StreamPort>,
   void reserve() noexcept;
 
   ReactorBase& reactor_;
+  const std::weak_ptr<const void> reactorLife_;
   const Ref<ConnectionOrigin> origin_;
   Address host_;
   Descriptor socket_;

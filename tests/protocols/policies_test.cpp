@@ -330,6 +330,26 @@ BOOST_AUTO_TEST_CASE(writing_pauses_producers_until_it_is_paid_for) {
   BOOST_TEST(clock.getDelayedCalls().empty());
 }
 
+// C56: a buffer that is full already pauses who begins to produce.
+BOOST_AUTO_TEST_CASE(a_producer_that_comes_too_late_is_paused_at_once) {
+  testing::Clock clock;
+  auto within = std::make_shared<AccumulatingProtocol>();
+  auto factory =
+      std::make_shared<ThrottlingFactory>(clock, gives(within), ThrottleOptions{.total = {.write = 1'000'000}});
+  Served<> served(*factory, within);
+  auto& face = within->transport();
+  face.setWriteBufferLimits(10, 0);
+  served.transport->block();
+  face.write(std::string(100, 'x'));
+  auto push = std::make_shared<Push>();
+  face.registerProducer(push);
+  BOOST_TEST(push->events == "pause;");
+  BOOST_CHECK_THROW(face.registerProducer(std::make_shared<Push>()), std::logic_error);
+  served.transport->unblock();
+  BOOST_TEST(push->events == "pause;resume;");
+  served.lose();
+}
+
 BOOST_AUTO_TEST_CASE(those_who_wait_learn_of_the_loss) {
   testing::Clock clock;
   auto within = std::make_shared<AccumulatingProtocol>();

@@ -156,6 +156,22 @@ BOOST_DATA_TEST_CASE(unwatched_and_destroyed_watchers_are_silent, data::make(bac
   here.watcher->unwatch(here.at("file"));
   here.watcher->unwatch(here.at("file"));
   for (const auto& each : here.told(1)) BOOST_TEST(each == (FileChange{Kind::modified, here.at("file")}));
+  // Not even what was gathered together with the change that made somebody unwatch.
+  int told = 0;
+  FileWatcher third(
+      *here.reactor,
+      [&](const FileChange&) {
+        ++told;
+        third.unwatch(here.directory);
+      },
+      1ms);
+  third.watch(here.directory);
+  here.watcher->watch(here.directory);
+  for (const char* name : {"1", "2", "3"}) here.put(name, "x");
+  here.told(3);
+  for (int i = 0; i < 5; ++i) here.reactor->iterate(2ms);
+  here.changes.clear();
+  BOOST_TEST(told == 1);
   // One that destroys its watcher hears no more, and what it throws is logged.
   int heard = 0;
   std::unique_ptr<FileWatcher> another;

@@ -263,6 +263,24 @@ BOOST_AUTO_TEST_CASE(the_end_of_the_reactor_fails_what_is_asked) {
   keep.reset();
 }
 
+// However many wait: they fail in their order, and not inside of one another.
+BOOST_AUTO_TEST_CASE(what_waits_for_a_file_fails_in_order) {
+  constexpr int most = 100'000;
+  Here here;
+  const File file = here.await(openFile(*here.reactor, here.at("f"), OpenMode::update));
+  here.reactor->getThreadPool().stop();
+  int last = -1;
+  int outOfOrder = 0;
+  for (int i = 0; i < most; ++i) {
+    file.write("x").addErrback([&, i](const Failure&) {
+      outOfOrder += i != last + 1;
+      last = i;
+    });
+  }
+  here.spin([&] { return last == most - 1; });
+  BOOST_TEST(outOfOrder == 0);
+}
+
 BOOST_DATA_TEST_CASE(files_go_through_connections_with_back_pressure,
                      data::make(backends()) * data::make({false, true}), backend, bySystem) {
   Here here(backend);

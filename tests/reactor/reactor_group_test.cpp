@@ -231,6 +231,35 @@ BOOST_DATA_TEST_CASE(what_a_setup_function_throws_stops_all_and_comes_out_of_run
   BOOST_TEST(before.none());
 }
 
+// A step that waits does not keep a group, and a Deferred that fires too late finds nobody.
+BOOST_DATA_TEST_CASE(a_step_may_end_after_its_group, data::make(backends()), backend) {
+  std::optional<Promise<void>> late;
+  {
+    ReactorGroup group(2, backend);
+    group.each([&](Reactor&, std::size_t index) -> Deferred<void> {
+      if (index != 0) return succeed();
+      Deferred<void> step;
+      late = step.promise();
+      group.stop();
+      return step;
+    });
+    group.run(quietly);
+    late->callback();
+    late.reset();
+  }
+  {
+    ReactorGroup group(2, backend);
+    group.each([&](Reactor&, std::size_t) {
+      Deferred<void> step;
+      late = step.promise();
+      group.stop();
+      return step;
+    });
+    group.run(quietly);
+  }
+  if (!late->called()) late->callback();
+}
+
 BOOST_DATA_TEST_CASE(a_stop_is_one_for_all_whoever_asks_for_it, data::make(backends()) * data::make({0, 1, 2, 3}),
                      backend, who) {
   const Leftovers before;

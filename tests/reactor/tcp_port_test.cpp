@@ -106,6 +106,24 @@ BOOST_DATA_TEST_CASE(stopping_leaves_connections_open_and_may_be_undone, reactor
              boost::test_tools::per_element());
 }
 
+// Whoever keeps a handle for longer than the reactor may still ask, and stop.
+BOOST_DATA_TEST_CASE(a_port_outlives_its_reactor, reactors(), backend) {
+  std::shared_ptr<Port> open, closed;
+  {
+    const auto reactor = makeReactor(backend);
+    open = reactor->listenTCP(0, probes(), {.interface = "127.0.0.1"});
+    closed = reactor->listenTCP(0, probes(), {.interface = "127.0.0.1"});
+    closed->stopListening();
+  }
+  for (const auto& port : {open, closed}) {
+    BOOST_CHECK_EXCEPTION(port->startListening(), std::logic_error, [](const auto& e) {
+      return std::string(e.what()) == "startListening: the reactor has ended";
+    });
+    BOOST_TEST(port->getHost().port() != 0);
+    port->stopListening();
+  }
+}
+
 // The reactor keeps a port whose handle was dropped.
 BOOST_DATA_TEST_CASE(a_port_lives_without_its_handle, reactors(), backend) {
   const auto reactor = makeReactor(backend);

@@ -163,9 +163,15 @@ Deferred<void> ThrottledConnection::drained() {
 void ThrottledConnection::registerProducer(std::shared_ptr<PushProducer> producer) {
   if (!producer) throw std::invalid_argument("registerProducer needs a producer, and got a null pointer");
   if (!transport().connected()) return producer->stopProducing();
-  ProtocolWrapper::registerProducer(std::make_shared<PushSteering>(self()));
+  if (push_ || pull_) throw std::logic_error("registerProducer: there is a producer already; unregister it first");
   push_ = std::move(producer);
   belowPaused_ = pushPaused_ = false;
+  try {
+    ProtocolWrapper::registerProducer(std::make_shared<PushSteering>(self()));  // may pause it at once
+  } catch (...) {
+    push_ = nullptr;
+    throw;
+  }
   steer();
 }
 
