@@ -29,6 +29,10 @@ void StringTransport::write(std::string_view data) {
     return;
   }
   held_ += data;
+  pauseIfFull();
+}
+
+void StringTransport::pauseIfFull() {
   if (!push_ || pushPaused_ || held_.size() <= high_) return;
   pushPaused_ = true;
   const auto producer = push_;
@@ -117,6 +121,7 @@ void StringTransport::registerProducer(std::shared_ptr<PushProducer> producer) {
   if (hasProducer()) throw std::logic_error("registerProducer: there is a producer already; unregister it first");
   push_ = std::move(producer);
   pushPaused_ = false;
+  pauseIfFull();
 }
 
 void StringTransport::registerProducer(std::shared_ptr<PullProducer> producer) {

@@ -267,7 +267,7 @@ BOOST_AUTO_TEST_CASE(the_end_of_the_reactor_fails_what_is_asked) {
 BOOST_AUTO_TEST_CASE(what_waits_for_a_file_fails_in_order) {
   constexpr int most = 100'000;
   Here here;
-  const File file = here.await(openFile(*here.reactor, here.at("f"), OpenMode::update));
+  File file = here.await(openFile(*here.reactor, here.at("f"), OpenMode::update));
   here.reactor->getThreadPool().stop();
   int last = -1;
   int outOfOrder = 0;

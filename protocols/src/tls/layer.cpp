@@ -130,8 +130,7 @@ void Layer::slippedUnder(Transport& below, Takeover taken) {
   above_->changeTransport(*this);
   reading_ = !taken.readingPaused;
   if (taken.push) {
-    registerProducer(std::move(taken.push));
-    if (extras_) extras_->pushPaused = taken.pushPaused;
+    steerFor(std::move(taken.push), taken.pushPaused);
   } else if (taken.pull) {
     registerProducer(std::move(taken.pull));
   }

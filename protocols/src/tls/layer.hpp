@@ -188,6 +188,7 @@ class Layer final : public Connection {
   void startGraceful();
   void gracefulOver();
   void steer();
+  void steerFor(std::shared_ptr<PushProducer> producer, bool paused);
   void belowPauses();
   void belowResumes();
   void belowAsks();

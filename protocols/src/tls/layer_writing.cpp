@@ -259,10 +259,16 @@ void Layer::registerProducer(std::shared_ptr<PushProducer> producer) {
   if (!producer) throw std::invalid_argument("registerProducer needs a producer, and got a null pointer");
   if (ended()) return producer->stopProducing();
   if (hasProducer()) throw std::logic_error("registerProducer: there is a producer already; unregister it first");
-  extras().push = std::move(producer);
-  extras_->belowPaused = extras_->pushPaused = false;
-  below_->registerProducer(std::make_shared<PushSteering>(*this));
+  steerFor(std::move(producer), false);
   steer();
+}
+
+/// `paused`: it has been told to pause.
+void Layer::steerFor(std::shared_ptr<PushProducer> producer, bool paused) {
+  extras().push = std::move(producer);
+  extras_->belowPaused = false;
+  extras_->pushPaused = paused;
+  below_->registerProducer(std::make_shared<PushSteering>(*this));  // may pause us at once
 }
 
 void Layer::registerProducer(std::shared_ptr<PullProducer> producer) {

@@ -117,6 +117,7 @@ class BIGHT_API StringTransport : public Transport {
   Takeover giveUp() noexcept;
 
  private:
+  void pauseIfFull();
   std::string value_;
   std::string held_;
   std::shared_ptr<PushProducer> push_;
