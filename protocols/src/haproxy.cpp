@@ -27,8 +27,8 @@ class ProxiedConnection final : public ProtocolWrapper, public HalfCloseable, pu
     if (limit_ > Duration::zero()) setTimeout(limit_);
   }
   void dataReceived(std::string_view data) override {
-    if (!header_ && !takeHeader(data)) return;
-    if (!data.empty()) ProtocolWrapper::dataReceived(data);
+    if (header_) return ProtocolWrapper::dataReceived(data);
+    if (takeHeader(data)) passRest(data);
   }
   void connectionLost(const Failure& reason) override {
     setTimeout(std::nullopt);

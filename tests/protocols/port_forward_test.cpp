@@ -138,6 +138,29 @@ BOOST_AUTO_TEST_CASE(the_target_may_be_told_who_connects) {
       std::invalid_argument);
 }
 
+// What comes in one packet with the header waits, as what comes after it does, until the connection onward is there.
+BOOST_AUTO_TEST_CASE(what_follows_a_header_waits_for_the_connection_onward) {
+  testing::Clock clock;
+  testing::MemoryReactor onward;
+  const auto forward =
+      std::make_shared<PortForwardFactory>(clock, std::make_shared<HostnameEndpoint>(onward, "192.0.2.9", 80));
+  Chain chain(std::make_shared<HAProxyWrappingFactory>(clock, forward));
+  chain.client->transport().write("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\nhello");
+  chain.flush();
+  chain.client->transport().write(", world");
+  chain.client->transport().loseWriteConnection();
+  chain.flush();
+  chain.back = std::make_unique<testing::IOPump>(onward.tcpClients().at(0)->succeed(), chain.server);
+  chain.flush();
+  BOOST_TEST(chain.server->data() == "hello, world");
+  BOOST_TEST(chain.server->readLost == 1);
+  chain.server->transport().write("bye");
+  chain.flush();
+  BOOST_TEST(chain.client->data() == "bye");
+  chain.client->transport().abortConnection();
+  chain.flush();
+}
+
 // Several MiB both ways at once, by a client that reads slowly, and then ends of data.
 BOOST_DATA_TEST_CASE(megabytes_pass_over_sockets, tcp_test::reactors(), backend) {
   auto reactor = makeReactor(backend);

@@ -33,8 +33,8 @@ class ProtocolWrapper::Face final : public Transport {
   void abortConnection() override { wrapper_->abortConnection(); }
   bool connected() const noexcept override { return wrapper_->made_ && below().connected(); }
   bool disconnecting() const noexcept override { return !wrapper_->made_ || wrapper_->disconnecting(); }
-  void pauseProducing() override { wrapper_->pauseProducing(); }
-  void resumeProducing() override { wrapper_->resumeProducing(); }
+  void pauseProducing() override { wrapper_->pauseFromAbove(); }
+  void resumeProducing() override { wrapper_->resumeFromAbove(); }
   Address getHost() const override { return wrapper_->getHost(); }
   Address getPeer() const override { return wrapper_->getPeer(); }
   void setTcpNoDelay(bool enabled) override { below().setTcpNoDelay(enabled); }
@@ -86,7 +86,41 @@ void ProtocolWrapper::dataReceived(std::string_view data) {
   if (wrapped_) wrapped_->dataReceived(data);
 }
 
+void ProtocolWrapper::passRest(std::string_view rest) {
+  if (rest.empty() || transport().disconnecting()) return;
+  if (paused_)
+    held_ = rest;
+  else
+    ProtocolWrapper::dataReceived(rest);
+}
+
+void ProtocolWrapper::pauseFromAbove() {
+  paused_ = true;
+  pauseProducing();
+}
+
+void ProtocolWrapper::resumeFromAbove() {
+  paused_ = false;
+  if (held_.empty()) return resumeProducing();
+  // Nobody is given data from inside of a call of its own.
+  const auto self = std::static_pointer_cast<ProtocolWrapper>(shared_from_this());
+  if (!transport().whenDispatchEnds([self] { self->passHeld(); })) passHeld();
+}
+
+void ProtocolWrapper::passHeld() {
+  if (paused_ || held_.empty() || !transport().connected()) return;
+  const std::string held = std::exchange(held_, {});
+  try {
+    if (!disconnecting()) ProtocolWrapper::dataReceived(held);
+  } catch (...) {
+    transport().abortConnection();
+    throw;
+  }
+  if (!paused_) resumeProducing();
+}
+
 void ProtocolWrapper::connectionLost(const Failure& reason) {
+  held_.clear();
   if (const auto factory = std::exchange(openAt_, nullptr)) factory->open_.erase(this);
   // Also when it throws, the cycle of protocol, transport and wrapper ends here.
   if (const auto wrapped = std::exchange(wrapped_, nullptr)) wrapped->breakConnection(reason);
@@ -170,6 +204,10 @@ Takeover ProtocolWrapper::takeOver(std::shared_ptr<Protocol> layer) {
   // Below nothing changes but who produces and whether it reads: it gives up its protocol, us, to ourselves.
   Takeover given = transport().takeOver(shared_from_this());
   given.protocol = std::exchange(wrapped_, std::move(layer));
+  if (std::exchange(paused_, false)) {
+    given.readingPaused = true;
+    if (!held_.empty()) resumeFromAbove();  // it is the layer's now
+  }
   return given;
 }
 

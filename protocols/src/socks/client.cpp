@@ -57,7 +57,7 @@ class Tunnel final : public ProtocolWrapper, public HalfCloseable {
     const std::string rest = opening_->takeRest();
     opening_.reset();
     opened();
-    if (!rest.empty() && !transport().disconnecting()) ProtocolWrapper::dataReceived(rest);
+    passRest(rest);
   }
 
   void connectionLost(const Failure& reason) override {

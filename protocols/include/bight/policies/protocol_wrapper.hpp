@@ -74,7 +74,7 @@ class BIGHT_API ProtocolWrapper : public Protocol {
   /// The peer's end of data. A protocol above that is not `HalfCloseable` has its connection closed.
   virtual void readConnectionLost();
   virtual void writeConnectionLost();
-  std::size_t unreadInput() const noexcept override { return wrapped_ ? wrapped_->unreadInput() : 0; }
+  std::size_t unreadInput() const noexcept override { return held_.size() + (wrapped_ ? wrapped_->unreadInput() : 0); }
   /// @}
 
   /// @name The way down: what the protocol above asks of its transport
@@ -106,14 +106,23 @@ class BIGHT_API ProtocolWrapper : public Protocol {
   /// made already.
   /// @throws std::logic_error if there is one; std::invalid_argument if it is null
   void wrapProtocol(std::shared_ptr<Protocol> wrapped);
+  /// For who takes the beginning of the data, and builds the protocol above then: what came behind it, in the same
+  /// packet. The protocol gets it now, or when it reads on, if its `connectionMade()` has paused.
+  void passRest(std::string_view rest);
 
  private:
   friend class WrappingFactory;
   class Face;
 
+  void pauseFromAbove();
+  void resumeFromAbove();
+  void passHeld();
+
   std::shared_ptr<Protocol> wrapped_;
   std::shared_ptr<WrappingFactory> openAt_;  // the factory that counts us as open
+  std::string held_;                         // the rest, while the protocol above does not read
   bool made_ = false;
+  bool paused_ = false;  // by the protocol above
 };
 
 namespace detail {
