@@ -121,6 +121,7 @@ class AdoptedPort final : public StreamPort {
 
 std::shared_ptr<Port> ReactorBase::doAdoptStreamPort(int fd, AddressFamily family, std::shared_ptr<Factory> factory) {
   checkThread("adoptStreamPort");
+  notSimulated("adoptStreamPort");
   Descriptor socket = duplicate(fd, family, SOCK_STREAM);
   if (!getOption(socket.get(), SOL_SOCKET, SO_ACCEPTCONN))
     throw UnsupportedSocketType("descriptor " + std::to_string(fd) +
@@ -133,6 +134,7 @@ std::shared_ptr<Port> ReactorBase::doAdoptStreamPort(int fd, AddressFamily famil
 std::shared_ptr<Protocol> ReactorBase::doAdoptStreamConnection(int fd, AddressFamily family,
                                                                std::shared_ptr<Factory> factory) {
   checkThread("adoptStreamConnection");
+  notSimulated("adoptStreamConnection");
   Descriptor socket = duplicate(fd, family, SOCK_STREAM);
   const SocketAddress peer = remoteSocketAddress(socket.get());
   if (peer.length == 0) throw UnsupportedSocketType("descriptor " + std::to_string(fd) + " is not connected");
@@ -157,6 +159,7 @@ std::shared_ptr<DatagramTransport> ReactorBase::doAdoptDatagramPort(int fd, Addr
                                                                     std::shared_ptr<DatagramProtocol> protocol,
                                                                     std::size_t maxPacketSize) {
   checkThread("adoptDatagramPort");
+  notSimulated("adoptDatagramPort");
   Descriptor socket = duplicate(fd, family, SOCK_DGRAM);
   const SocketAddress peer = remoteSocketAddress(socket.get());
   std::shared_ptr<DatagramPort> port;

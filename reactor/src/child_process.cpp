@@ -481,6 +481,7 @@ Ref<ProcessTransport> ReactorBase::doSpawnProcess(std::shared_ptr<ProcessProtoco
                                                   const std::string& executable, std::vector<std::string> args,
                                                   const ProcessOptions& options) {
   checkThread("spawnProcess");
+  notSimulated("spawnProcess");
   auto child = makeRef<ChildProcess>(*this, std::move(protocol));
   child->start(executable, args, options);
   return child;

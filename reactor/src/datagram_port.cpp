@@ -141,7 +141,7 @@ void DatagramPort::ready(unsigned) noexcept {
     sockaddr_storage from;
     socklen_t size = sizeof from;
     const ssize_t got =
-        ::recvfrom(socket_.get(), buffer, maxPacketSize_, MSG_DONTWAIT, reinterpret_cast<sockaddr*>(&from), &size);
+        sys::recvfrom(socket_.get(), buffer, maxPacketSize_, MSG_DONTWAIT, reinterpret_cast<sockaddr*>(&from), &size);
     if (got >= 0) {
       bytes += static_cast<std::size_t>(got);
       deliver({buffer, static_cast<std::size_t>(got)}, reinterpret_cast<const sockaddr*>(&from), size);
@@ -220,7 +220,8 @@ std::error_code DatagramPort::write(std::string_view data) {
 
 std::error_code DatagramPort::send(std::string_view data, const SocketAddress* to) {
   for (int attempt = 0;; ++attempt) {
-    if (::sendto(socket_.get(), data.data(), data.size(), quietly, to ? to->get() : nullptr, to ? to->length : 0) >= 0)
+    if (sys::sendto(socket_.get(), data.data(), data.size(), quietly, to ? to->get() : nullptr, to ? to->length : 0) >=
+        0)
       return {};
     const int error = errno;
     if (error == EINTR) continue;
@@ -248,7 +249,7 @@ void DatagramPort::connect(const Address& peer) {
   const int fd = openSocketOrThrow("DatagramTransport::connect");
   if (peer_) throw std::logic_error("connect: the port is connected to " + peer_->toString() + " already");
   const SocketAddress address = encode(peer);
-  if (::connect(fd, address.get(), address.length) != 0)
+  if (sys::connect(fd, address.get(), address.length) != 0)
     throw std::system_error(errno, std::generic_category(), "connecting a port of datagrams to " + peer.toString());
   peer_ = address.address(AddressType::udp);
   host_ = localAddress(fd, AddressType::udp);

@@ -166,6 +166,7 @@ class DescriptorTransport final : public Transport, private PipeOwner, private O
 
 Ref<Transport> ReactorBase::doConnectDescriptors(std::shared_ptr<Protocol> protocol, int readFd, int writeFd) {
   checkThread("connectDescriptors");
+  notSimulated("connectDescriptors");
   for (const int fd : {readFd, writeFd}) {
     if (::fcntl(fd, F_GETFD) < 0)
       throw std::system_error(errno, std::generic_category(),

@@ -7,10 +7,12 @@
 #include <string>
 #include <system_error>
 
+#include "system_calls.hpp"
+
 namespace bight {
 
 void FileDescriptor::reset() noexcept {
-  if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+  if (fd_ >= 0) detail::sys::close(std::exchange(fd_, -1));
 }
 
 FileDescriptor FileDescriptor::duplicate(int fd) {

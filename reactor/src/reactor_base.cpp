@@ -28,6 +28,7 @@
 #include <bight/reactor_errors.hpp>
 
 #include "log_unhandled.hpp"
+#include "simulated_poller.hpp"
 
 namespace bight::detail {
 namespace {
@@ -41,6 +42,7 @@ const Logger& reactorLog() {
 
 ReactorBase::ReactorBase(std::unique_ptr<Poller> poller)
     : poller_(std::move(poller)),
+      simulated_(dynamic_cast<SimulatedPoller*>(poller_.get())),
       readBuffer_(std::make_unique_for_overwrite<char[]>(readBufferSize)),
       timers_(*this, &thread_),
       descriptors_(*poller_),
@@ -53,6 +55,10 @@ ReactorBase::ReactorBase(std::unique_ptr<Poller> poller)
   slow_.setLimit(std::chrono::milliseconds(100));
   poller_->setAfterEach(
       [](void* self, const PollTarget* target) noexcept { static_cast<ReactorBase*>(self)->eventEnded(target); }, this);
+  if (!simulated_) return;
+  slow_.setLimit(Duration::zero());  // real time is of no interest
+  pool_->workWithoutThreads([this] { callLater(simulated_->workTime(), [this] { pool_->workHere(); }); });
+  simulated_->attach(*this);
 }
 
 ReactorBase::~ReactorBase() {
@@ -62,6 +68,7 @@ ReactorBase::~ReactorBase() {
   end();
   poller_->setAfterEach(nullptr, nullptr);
   poller_->setBeforeNext(nullptr);
+  if (simulated_) simulated_->detach();
 }
 
 void ReactorBase::end() noexcept {
@@ -95,7 +102,7 @@ void ReactorBase::refuseInsideTurn(const char* what) const {
   }
 }
 
-void ReactorBase::runWith(RunOptions options) {
+void ReactorBase::enter(RunOptions options) {
   if (inRun_) throw ReactorAlreadyRunning("Reactor already running!");
   if (stopped_) {
     throw ReactorNotRestartable("This reactor has been stopped and stays so; make a new one with makeReactor()");
@@ -108,14 +115,20 @@ void ReactorBase::runWith(RunOptions options) {
   exitSignal_.reset();
   installSignals_ = options.installSignalHandlers;
   drainLimit_ = options.drainLimit;
+}
+
+void ReactorBase::leave() noexcept {
+  leaveStopSignals();
+  if (drainCall_.active()) drainCall_.cancel();
+  inRun_ = looping_ = running_ = false;
+  vitals_->leave();
+}
+
+void ReactorBase::runWith(RunOptions options) {
+  enter(options);
   struct Leaving {
     ReactorBase& reactor;
-    ~Leaving() {
-      reactor.leaveStopSignals();
-      if (reactor.drainCall_.active()) reactor.drainCall_.cancel();
-      reactor.inRun_ = reactor.looping_ = reactor.running_ = false;
-      reactor.vitals_->leave();
-    }
+    ~Leaving() { reactor.leave(); }
   } const leaving{*this};
   events_.fire("startup");
   while (looping_) turn(Poller::forever);
@@ -126,6 +139,43 @@ void ReactorBase::iterateFor(Duration delay) {
   refuseInsideTurn("iterate");
   if (inRun_) throw std::logic_error("iterate was called inside run()");
   turn(delay <= Duration::zero() ? Poller::dontWait : TimerHeap::later(seconds(), delay));
+}
+
+// ---- in a simulation ----
+
+Duration ReactorBase::simulatedTime() const noexcept {
+  return simulated_->now();
+}
+
+Descriptor ReactorBase::openSocket(int family, int type) {
+  return simulated_ ? simulated_->openSocket(family, type) : detail::openSocket(family, type);
+}
+
+void ReactorBase::notSimulated(const char* what) const {
+  if (simulated_)
+    throw std::logic_error(std::string(what) +
+                           ": a simulated reactor has no system below; use a reactor from makeReactor() for this, or "
+                           "testing::MemoryReactor");
+}
+
+void ReactorBase::begin() {
+  enter({});
+  events_.fire("startup");
+}
+
+void ReactorBase::turnOnce() {
+  turn(Poller::dontWait);
+  if (inRun_ && !looping_) leave();
+}
+
+Duration ReactorBase::nextTurn() const noexcept {
+  if (threadQueue_->pending() || !soon_.empty() || !writeBatch_.empty() || (stopRequested_ && !shutdownFired_))
+    return Poller::dontWait;
+  return timers_.empty() ? Poller::forever : timers_.top();
+}
+
+void ReactorBase::receiveSignal(int number) {
+  callSoon([this, number] { signalled(number); });
 }
 
 void ReactorBase::stop() {
@@ -147,18 +197,23 @@ SignalWatch& ReactorBase::signalWatch() {
 }
 
 void ReactorBase::takeStopSignals() {
+  if (simulated_) {
+    stopSignals_ = {SIGINT, SIGTERM};
+    return;
+  }
   if (signalWatch().add(SIGINT, true)) stopSignals_.push_back(SIGINT);
   if (signalWatch().add(SIGTERM)) stopSignals_.push_back(SIGTERM);
 }
 
 void ReactorBase::leaveStopSignals() noexcept {
-  for (const int number : std::exchange(stopSignals_, {})) signals_->remove(number);
+  for (const int number : std::exchange(stopSignals_, {}))
+    if (signals_) signals_->remove(number);
 }
 
 SignalCallback ReactorBase::addSignalCallback(int number, Function<void(int)> call) {
   checkThread("onSignal");
   if (!call) throw std::invalid_argument("onSignal: the function is empty");
-  signalWatch().add(number);
+  if (!simulated_) signalWatch().add(number);
   signalUsers_.push_back({++lastSignalUser_, number, std::make_shared<Function<void(int)>>(std::move(call))});
   return {lastSignalUser_};
 }
@@ -172,7 +227,7 @@ void ReactorBase::removeSignalCallback(SignalCallback callback) {
   const auto dying = std::move(found->call);  // what it captured may come back here while it dies
   const int number = found->number;
   signalUsers_.erase(found);
-  signals_->remove(number);
+  if (signals_) signals_->remove(number);
 }
 
 void ReactorBase::signalled(int number) noexcept {
@@ -282,6 +337,7 @@ void ReactorBase::stopThreadPool() noexcept {
   guarded("The reactor's thread pool could not be stopped", [this] {
     pool_->refuse();
     pool_->setIdleHook([queue = threadQueue_] { queue->push([] {}); });
+    while (simulated_ && pool_->workHere()) runQueues();
     const Duration limit = TimerHeap::later(seconds(), poolPatience_);
     while (pool_->working() + pool_->queued() > 0 && poolPatience_ > Duration::zero() && seconds() < limit) {
       runQueues();
@@ -352,6 +408,10 @@ void ReactorBase::pollOnce(Duration until) {
     pollErrors_ = 0;
   } catch (...) {
     vitals_->works();
+    if (simulated_) {
+      looping_ = running_ = false;
+      throw;
+    }
     pollFailed();
     if (!looping_ && inRun_) throw;
   }
@@ -466,6 +526,7 @@ ThreadPool& ReactorBase::getThreadPool() {
 
 std::shared_ptr<NameResolver> ReactorBase::nameResolver() {
   checkThread("nameResolver");
+  if (!resolver_ && simulated_) resolver_ = simulated_->names();
   if (!resolver_)
     resolver_ = std::make_shared<CachingNameResolver>(std::make_shared<ThreadedNameResolver>(*this, *this), *this);
   return resolver_;
@@ -491,10 +552,12 @@ void ReactorBase::forgetPending(const Pending& pending) noexcept {
 
 void ReactorBase::addReader(std::shared_ptr<Selectable> reader) {
   checkThread("addReader");
+  notSimulated("addReader");
   descriptors_.addReader(std::move(reader));
 }
 void ReactorBase::addWriter(std::shared_ptr<Selectable> writer) {
   checkThread("addWriter");
+  notSimulated("addWriter");
   descriptors_.addWriter(std::move(writer));
 }
 void ReactorBase::removeReader(const std::shared_ptr<Selectable>& reader) {

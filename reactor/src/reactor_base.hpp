@@ -22,6 +22,7 @@
 #include "descriptor_set.hpp"
 #include "signals.hpp"
 #include "slow_watch.hpp"
+#include "socket.hpp"
 #include "system_events.hpp"
 #include "thread_binding.hpp"
 #include "timer_heap.hpp"
@@ -32,6 +33,7 @@
 namespace bight::detail {
 
 class ChildProcess;
+class SimulatedPoller;
 
 /// A connection, a port: something that must be ended when the reactor shuts down or is destroyed. Linked into the
 /// reactor's list by itself.
@@ -67,7 +69,11 @@ class ReactorBase final : public Reactor {
   void fireSystemEvent(std::string_view event) override;
 
   // ReactorTime
-  Duration seconds() const override { return Poller::steadyNow(); }
+  Duration seconds() const override {
+    if (simulated_) [[unlikely]]
+      return simulatedTime();
+    return Poller::steadyNow();
+  }
   DelayedCall callLater(Duration delay, Function<void()> call) override;
   std::vector<DelayedCall> getDelayedCalls() const override;
 
@@ -137,6 +143,24 @@ class ReactorBase final : public Reactor {
   // ---- for transports; all in the reactor's thread ----
 
   Poller& poller() noexcept { return *poller_; }
+
+  /// A socket of this reactor's network: the system's, or a simulated one. Empty on failure, with errno set.
+  Descriptor openSocket(int family, int type);
+
+  /// For what is only there with a system below. @throws std::logic_error in a simulation
+  void notSimulated(const char* what) const;
+
+  /// @name For simulations: the loop is turned from outside, as if it were in `run()` once `begin()` was called
+  /// @{
+  void begin();
+  /// Makes one turn without waiting.
+  void turnOnce();
+  bool inTurn() const noexcept { return inTurn_; }
+  /// When the next turn is due: `dontWait`, `forever`, or the moment of a timer.
+  Duration nextTurn() const noexcept;
+  /// As if the process had got a signal.
+  void receiveSignal(int number);
+  /// @}
 
   /// Where connections count their bytes.
   Vitals& count() noexcept { return *vitals_; }
@@ -222,6 +246,9 @@ class ReactorBase final : public Reactor {
     std::shared_ptr<Function<void(int)>> call;
   };
 
+  Duration simulatedTime() const noexcept;
+  void enter(RunOptions options);
+  void leave() noexcept;
   void turn(Duration until);
   /// Everything of a turn but the wait. False: the loop is to be left; otherwise `until` is when to be back.
   bool runCalls(Duration& until);
@@ -268,6 +295,7 @@ class ReactorBase final : public Reactor {
 
   // What every dispatch touches comes first.
   std::unique_ptr<Poller> poller_;
+  SimulatedPoller* const simulated_;  // the poller, if it is one; else null
   ThreadBinding thread_;
   WriteBatch writeBatch_;
   std::unique_ptr<char[]> readBuffer_;

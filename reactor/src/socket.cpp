@@ -70,6 +70,7 @@ Descriptor openSocket(int family, int type) noexcept {
 
 Descriptor acceptSocket(int listening, SocketAddress& peer) noexcept {
   peer.length = sizeof peer.storage;
+  if (sys::isSimulated(listening)) return Descriptor(sys::simulated::accept(listening, peer.get(), &peer.length));
 #if defined(SOCK_NONBLOCK) && defined(SOCK_CLOEXEC)
   return Descriptor(::accept4(listening, peer.get(), &peer.length, SOCK_NONBLOCK | SOCK_CLOEXEC));
 #else
@@ -82,14 +83,14 @@ Descriptor acceptSocket(int listening, SocketAddress& peer) noexcept {
 SocketAddress localSocketAddress(int fd) noexcept {
   SocketAddress address;
   address.length = sizeof address.storage;
-  if (::getsockname(fd, address.get(), &address.length) != 0) address.length = 0;
+  if (sys::getsockname(fd, address.get(), &address.length) != 0) address.length = 0;
   return address;
 }
 
 SocketAddress remoteSocketAddress(int fd) noexcept {
   SocketAddress address;
   address.length = sizeof address.storage;
-  if (::getpeername(fd, address.get(), &address.length) != 0) address.length = 0;
+  if (sys::getpeername(fd, address.get(), &address.length) != 0) address.length = 0;
   return address;
 }
 
@@ -100,25 +101,25 @@ Address localAddress(int fd, AddressType type) {
 
 bool setOption(int fd, int level, int name, bool enabled) noexcept {
   const int value = enabled ? 1 : 0;
-  return ::setsockopt(fd, level, name, &value, sizeof value) == 0;
+  return sys::setsockopt(fd, level, name, &value, sizeof value) == 0;
 }
 
 bool getOption(int fd, int level, int name) noexcept {
   int value = 0;
   socklen_t length = sizeof value;
-  return ::getsockopt(fd, level, name, &value, &length) == 0 && value != 0;
+  return sys::getsockopt(fd, level, name, &value, &length) == 0 && value != 0;
 }
 
 int takeError(int fd) noexcept {
   int error = 0;
   socklen_t length = sizeof error;
-  if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0) return errno;
+  if (sys::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0) return errno;
   return error;
 }
 
 void resetOnClose(int fd) noexcept {
   const linger now{1, 0};
-  ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  sys::setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
 }
 
 ssize_t sendPieces(int fd, const iovec* pieces, std::size_t count) noexcept {
@@ -126,7 +127,7 @@ ssize_t sendPieces(int fd, const iovec* pieces, std::size_t count) noexcept {
   message.msg_iov = const_cast<iovec*>(pieces);  // the system only reads it
   message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(count);
   ssize_t sent;
-  do sent = ::sendmsg(fd, &message, quietly);
+  do sent = sys::sendmsg(fd, &message, quietly);
   while (sent < 0 && errno == EINTR);
   return sent;
 }

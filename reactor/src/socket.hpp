@@ -11,6 +11,8 @@
 #include <bight/address.hpp>
 #include <bight/file_descriptor.hpp>
 
+#include "system_calls.hpp"
+
 struct iovec;
 
 namespace bight::detail {
@@ -61,7 +63,7 @@ ssize_t sendPieces(int fd, const iovec* pieces, std::size_t count) noexcept;
 /// One piece. As send(2).
 inline ssize_t sendPiece(int fd, std::string_view data) noexcept {
   for (;;) {
-    const ssize_t sent = ::send(fd, data.data(), data.size(), quietly);
+    const ssize_t sent = sys::send(fd, data.data(), data.size(), quietly);
     if (sent >= 0 || errno != EINTR) return sent;
   }
 }

@@ -57,6 +57,7 @@ constexpr int closedOnExec = 0;
 void StreamConnection::sendFileDescriptor(int descriptor) {
   reactorOnlyThread("Transport::sendFileDescriptor");
   if (!isLocal()) return Transport::sendFileDescriptor(descriptor);  // throws
+  if (fd_ >= 0 && sys::isSimulated(fd_)) reactor().notSimulated("Transport::sendFileDescriptor");
   FileDescriptor copy = FileDescriptor::duplicate(descriptor);
   if (!takesWrites()) return;
   sendPending();

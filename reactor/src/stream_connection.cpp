@@ -63,7 +63,7 @@ StreamConnection::StreamConnection(ConnectionOrigin& origin, Descriptor socket, 
 }
 
 StreamConnection::~StreamConnection() {
-  if (fd_ >= 0) ::close(fd_);
+  if (fd_ >= 0) sys::close(fd_);
 }
 
 void StreamConnection::attach() {
@@ -79,7 +79,7 @@ void StreamConnection::detach() noexcept {
   reactor().poller().remove(handle_);
   reactor().disown(*this);
   reactor().count().closed.add(1);
-  ::close(std::exchange(fd_, -1));
+  sys::close(std::exchange(fd_, -1));
   batch().release(this);
 }
 
@@ -94,7 +94,7 @@ bool StreamConnection::start(std::shared_ptr<Protocol> protocol) noexcept {
 /// There is a protocol, or another one.
 void StreamConnection::meetProtocol() noexcept {
   leave(takesCargo);
-  if (isLocal() && dynamic_cast<FileDescriptorReceiver*>(protocol_.get())) enter(takesCargo);
+  if (isLocal() && !sys::isSimulated(fd_) && dynamic_cast<FileDescriptorReceiver*>(protocol_.get())) enter(takesCargo);
 }
 
 // ---- reading ----
@@ -125,7 +125,7 @@ void StreamConnection::ready(unsigned events) noexcept {
 
 void StreamConnection::receive() noexcept {
   const auto buffer = reactor().readBuffer();
-  const ssize_t got = ::recv(fd_, buffer.data(), buffer.size(), 0);
+  const ssize_t got = sys::recv(fd_, buffer.data(), buffer.size(), 0);
   if (got <= 0) [[unlikely]]
     return receivedNothing(got);
   reactor().count().bytesIn.add(static_cast<std::uint64_t>(got));
@@ -152,7 +152,7 @@ void StreamConnection::discard() noexcept {
 /// Reads and forgets. @return whether there was anything; at the end, enters peerEnded
 bool StreamConnection::hearsMore() noexcept {
   const auto buffer = reactor().readBuffer();
-  const ssize_t got = ::recv(fd_, buffer.data(), buffer.size(), 0);
+  const ssize_t got = sys::recv(fd_, buffer.data(), buffer.size(), 0);
   if (got > 0) {
     enter(hasDiscarded);
     reactor().count().bytesIn.add(static_cast<std::uint64_t>(got));
@@ -265,7 +265,7 @@ void StreamConnection::settle() noexcept {
     startGraceful();
   } else if (flushed && is(writeClosing) && !is(writeClosed)) {
     enter(writeClosed);
-    ::shutdown(fd_, SHUT_WR);
+    sys::shutdown(fd_, SHUT_WR);
     if (auto* halfCloseable = dynamic_cast<HalfCloseable*>(protocol_.get())) {
       if (!run("while calling writeConnectionLost", [halfCloseable] { halfCloseable->writeConnectionLost(); })) return;
       if (!is(isOpen)) return;
@@ -340,7 +340,7 @@ void StreamConnection::close(Failure reason, End end) noexcept {
 /// stays for a while, and what comes is forgotten, until the peer has read our last bytes and closes as well.
 void StreamConnection::linger() {
   enter(isLingering);
-  ::shutdown(fd_, SHUT_WR);
+  sys::shutdown(fd_, SHUT_WR);
   Extras& extra = extras();
   if (extra.gracefulCall.active()) extra.gracefulCall.cancel();
   extra.gracefulCall = reactor().callLater(lingerTime, [self = Ref<StreamConnection>(this)] { self->endSocket(); });
@@ -353,7 +353,7 @@ void StreamConnection::endSocket() noexcept {
   if (fd_ < 0) return;
   if (is(isLingering) && extras_->gracefulCall.active()) extras_->gracefulCall.cancel();
   reactor().poller().remove(handle_);
-  ::close(std::exchange(fd_, -1));
+  sys::close(std::exchange(fd_, -1));
   reactor().count().closed.add(1);
   reactor().disown(*this);
   batch().release(this);

@@ -107,10 +107,10 @@ void StreamConnector::tryNext() {
 
 /// Begins to connect. @return why it failed, or nothing if it is under way or done
 std::optional<Failure> StreamConnector::begin(const SocketAddress& address) {
-  Descriptor socket = openSocket(address.family(), SOCK_STREAM);
+  Descriptor socket = reactor_.openSocket(address.family(), SOCK_STREAM);
   if (!socket) return Failure(getConnectError(errno, "no socket for " + address.address().toString()));
   if (auto reason = prepare(socket.get(), address.family())) return reason;
-  if (::connect(socket.get(), address.get(), address.length) != 0) {
+  if (sys::connect(socket.get(), address.get(), address.length) != 0) {
     if (errno == EAGAIN && address.family() == AF_UNIX) {
       --next_;
       againCall_ = reactor_.callLater(knockAgainAfter, [self = self_, mine = attempt_] {

@@ -18,7 +18,7 @@ namespace bight::detail {
 bool StreamConnection::holdWrites() {
 #if defined(__linux__)
   reactorOnlyThread("Transport::holdWrites");
-  if (!takesWrites() || holdsWrites()) return false;
+  if (!takesWrites() || holdsWrites() || sys::isSimulated(fd_)) return false;
   sendPending();  // what was written before must not be taken for what comes behind
   if (!takesWrites()) return false;
   extras().holding = true;

@@ -127,7 +127,7 @@ void StreamConnection::sendNow(const std::string_view* pieces, std::size_t count
 void StreamConnection::sendOnly(std::string_view data) noexcept {
   ssize_t sent = 0;
   if (!keepsOutput()) [[likely]] {
-    sent = ::send(fd_, data.data(), data.size(), quietly);
+    sent = sys::send(fd_, data.data(), data.size(), quietly);
     countSent(sent);
     if (sent == static_cast<ssize_t>(data.size())) [[likely]]
       return;

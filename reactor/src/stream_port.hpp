@@ -36,6 +36,7 @@ class StreamPort : public Port, public std::enable_shared_from_this<StreamPort>,
   virtual void closed() noexcept {}
   /// Throws CannotListenError that names this port. `error` is the system's number, or 0.
   [[noreturn]] virtual void cannotListen(int error, const std::string& cause) const = 0;
+  ReactorBase& reactor() const noexcept { return reactor_; }
 
  private:
   void ready(unsigned events) noexcept override;

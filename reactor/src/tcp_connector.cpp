@@ -74,7 +74,7 @@ std::optional<Failure> TcpConnector::prepare(int fd, int) {
   if (!local) return Failure(ConnectBindError(0, host + " is not an address"));
   const SocketAddress from(*local);
   if (port != 0) setOption(fd, SOL_SOCKET, SO_REUSEADDR, true);
-  if (::bind(fd, from.get(), from.length) != 0) return Failure(ConnectBindError(errno, local->toString()));
+  if (sys::bind(fd, from.get(), from.length) != 0) return Failure(ConnectBindError(errno, local->toString()));
   return std::nullopt;
 }
 

@@ -30,12 +30,14 @@ enum class Reuse { never, beforeBind, afterBind };
                           error == 0 ? cause : cause + ": " + std::generic_category().message(error));
 }
 
-Descriptor openListener(std::uint16_t port, const ListenOptions& options, Reuse reuse) {
+/// @param reactor  whose network it is; null: the system's
+Descriptor openListener(ReactorBase* reactor, std::uint16_t port, const ListenOptions& options, Reuse reuse) {
   const auto wanted = Address::parse(options.interface.empty() ? "0.0.0.0" : options.interface, port);
   if (!wanted) refuse(options, port, 0, "the interface must be an IPv4 or IPv6 address of this machine, not a name");
   const SocketAddress address(*wanted);
   const bool v6 = address.family() == AF_INET6;
-  Descriptor socket = openSocket(address.family(), SOCK_STREAM);
+  Descriptor socket =
+      reactor ? reactor->openSocket(address.family(), SOCK_STREAM) : openSocket(address.family(), SOCK_STREAM);
   if (!socket) refuse(options, port, errno, "no socket");
   setOption(socket.get(), SOL_SOCKET, SO_REUSEADDR, true);
   if (v6) setOption(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, options.ipv6Only);
@@ -45,9 +47,9 @@ Descriptor openListener(std::uint16_t port, const ListenOptions& options, Reuse 
   if (reuse == Reuse::beforeBind) share();
   // Accepted sockets inherit it, which saves a system call for each.
   if (options.noDelay) setOption(socket.get(), IPPROTO_TCP, TCP_NODELAY, true);
-  if (::bind(socket.get(), address.get(), address.length) != 0) refuse(options, port, errno, "bind");
+  if (sys::bind(socket.get(), address.get(), address.length) != 0) refuse(options, port, errno, "bind");
   if (reuse == Reuse::afterBind) share();
-  if (::listen(socket.get(), options.backlog) != 0) refuse(options, port, errno, "listen");
+  if (sys::listen(socket.get(), options.backlog) != 0) refuse(options, port, errno, "listen");
   return socket;
 }
 
@@ -60,7 +62,7 @@ class TcpPort final : public StreamPort {
  private:
   Descriptor open() override {
     if (given_) return std::move(given_);
-    return openListener(portNumber_, options_, options_.reusePort ? Reuse::beforeBind : Reuse::never);
+    return openListener(&reactor(), portNumber_, options_, options_.reusePort ? Reuse::beforeBind : Reuse::never);
   }
   void opened(const Address& host) override { portNumber_ = host.port(); }
   void cannotListen(int error, const std::string& cause) const override { refuse(options_, portNumber_, error, cause); }
@@ -77,14 +79,14 @@ std::vector<Descriptor> openTcpListeners(std::uint16_t port, const ListenOptions
   const bool own = sharing == Sharing::reusePort && count > 1;
   std::vector<Descriptor> sockets;
   sockets.reserve(count);
-  sockets.push_back(openListener(port, options,
+  sockets.push_back(openListener(nullptr, port, options,
                                  options.reusePort ? Reuse::beforeBind
                                  : own             ? Reuse::afterBind
                                                    : Reuse::never));
   const std::uint16_t number = localAddress(sockets[0].get(), AddressType::tcp).port();
   while (sockets.size() < count) {
     if (own) {
-      sockets.push_back(openListener(number, options, Reuse::beforeBind));
+      sockets.push_back(openListener(nullptr, number, options, Reuse::beforeBind));
       continue;
     }
     try {

@@ -35,6 +35,7 @@ struct ThreadPool::State : std::enable_shared_from_this<State> {
   bool refusing = false;  // no more work is taken
   bool stopping = false;  // idle threads end
   std::shared_ptr<Function<void()>> idleHook;
+  std::shared_ptr<Function<void()>> workHook;  // instead of threads
 
   // All of these with the mutex held.
   bool surplus() const noexcept { return threads.size() > max; }
@@ -66,7 +67,7 @@ void ThreadPool::State::startThread() {
 }
 
 void ThreadPool::State::startMissing() {
-  if (!started || stopping) return;
+  if (!started || stopping || workHook) return;
   try {
     while (threads.size() < min) startThread();
     const auto idle = [this] { return threads.size() - working; };
@@ -146,10 +147,15 @@ ThreadPool::~ThreadPool() {
 }
 
 void ThreadPool::start() {
-  const std::lock_guard lock(state_->mutex);
-  if (state_->refusing) throw AlreadyQuit("ThreadPool::start: pool \"" + state_->name + "\" has been stopped");
-  state_->started = true;
-  state_->startMissing();
+  std::size_t waiting = 0;
+  {
+    const std::lock_guard lock(state_->mutex);
+    if (state_->refusing) throw AlreadyQuit("ThreadPool::start: pool \"" + state_->name + "\" has been stopped");
+    if (!std::exchange(state_->started, true)) waiting = state_->queue.size();
+    state_->startMissing();
+  }
+  if (const auto hook = state_->workHook)
+    for (; waiting > 0; --waiting) (*hook)();
 }
 
 void ThreadPool::callInThread(Function<void()> work) {
@@ -168,6 +174,7 @@ void ThreadPool::callInThread(Function<void()> work) {
     }
     state_->workCame.notify_one();
   }
+  if (state_->workHook && state_->started) (*state_->workHook)();
   for (std::thread& each : ended) {
     if (each.get_id() != std::this_thread::get_id()) each.join();
   }
@@ -183,6 +190,11 @@ void ThreadPool::stop() {
 }
 
 std::size_t ThreadPool::stop(Duration limit) {
+  if (state_->workHook) {
+    refuse();
+    while (workHere()) {
+    }
+  }
   std::unique_lock lock(state_->mutex);
   if (state_->threads.count(std::this_thread::get_id()) != 0) {
     throw std::logic_error("ThreadPool::stop was called in a thread of pool \"" + state_->name +
@@ -248,6 +260,26 @@ std::size_t ThreadPool::working() const {
 std::size_t ThreadPool::queued() const {
   const std::lock_guard lock(state_->mutex);
   return state_->queue.size();
+}
+
+void ThreadPool::workWithoutThreads(Function<void()> workCame) {
+  state_->workHook = std::make_shared<Function<void()>>(std::move(workCame));
+}
+
+bool ThreadPool::workHere() {
+  Function<void()> job;
+  {
+    const std::lock_guard lock(state_->mutex);
+    if (!state_->started || state_->queue.empty()) return false;
+    job = std::move(state_->queue.front());
+    state_->queue.pop_front();
+  }
+  try {
+    job();
+  } catch (...) {
+    Logger("bight.threads").failure("Unhandled Error in a call of pool \"" + state_->name + "\"", Failure());
+  }
+  return true;
 }
 
 void ThreadPool::setIdleHook(Function<void()> hook) {

@@ -41,7 +41,7 @@ Interface findInterface(std::string_view name, bool v6) {
 
 template <class Value>
 void set(int fd, int level, int name, const Value& value, const char* what) {
-  if (::setsockopt(fd, level, name, &value, sizeof value) != 0)
+  if (sys::setsockopt(fd, level, name, &value, sizeof value) != 0)
     throw std::system_error(errno, std::generic_category(), what);
 }
 
@@ -49,7 +49,7 @@ template <class Value>
 Value get(int fd, int level, int name, const char* what) {
   Value value{};
   socklen_t length = sizeof value;
-  if (::getsockopt(fd, level, name, &value, &length) != 0)
+  if (sys::getsockopt(fd, level, name, &value, &length) != 0)
     throw std::system_error(errno, std::generic_category(), what);
   return value;
 }
@@ -73,13 +73,13 @@ Deferred<void> UdpPort::changeGroup(bool join, std::string_view group, std::stri
     ipv6_mreq request{};
     std::memcpy(&request.ipv6mr_multiaddr, group6->bytes().data(), sizeof request.ipv6mr_multiaddr);
     request.ipv6mr_interface = where.index != 0 ? where.index : group6->scopeId();
-    result = ::setsockopt(fd, IPPROTO_IPV6, join ? IPV6_JOIN_GROUP : IPV6_LEAVE_GROUP, &request, sizeof request);
+    result = sys::setsockopt(fd, IPPROTO_IPV6, join ? IPV6_JOIN_GROUP : IPV6_LEAVE_GROUP, &request, sizeof request);
   } else {
     ip_mreqn request{};
     std::memcpy(&request.imr_multiaddr, group4->bytes().data(), sizeof request.imr_multiaddr);
     request.imr_address = where.address;
     request.imr_ifindex = static_cast<int>(where.index);
-    result = ::setsockopt(fd, IPPROTO_IP, join ? IP_ADD_MEMBERSHIP : IP_DROP_MEMBERSHIP, &request, sizeof request);
+    result = sys::setsockopt(fd, IPPROTO_IP, join ? IP_ADD_MEMBERSHIP : IP_DROP_MEMBERSHIP, &request, sizeof request);
   }
   Deferred<void> done;
   if (result == 0) {

@@ -51,13 +51,13 @@ Descriptor UdpPort::open() {
       Address::parse(options_.interface.empty() ? "0.0.0.0" : options_.interface, portNumber_, AddressType::udp);
   if (!wanted) cannotListen(0, "the interface must be an IPv4 or IPv6 address of this machine, not a name");
   const SocketAddress address(*wanted);
-  Descriptor socket = openSocket(address.family(), SOCK_DGRAM);
+  Descriptor socket = reactor().openSocket(address.family(), SOCK_DGRAM);
   if (!socket) cannotListen(errno, "no socket");
   if (address.family() == AF_INET6) setOption(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, options_.ipv6Only);
   if (options_.listenMultiple && (!setOption(socket.get(), SOL_SOCKET, SO_REUSEADDR, true) ||
                                   !setOption(socket.get(), SOL_SOCKET, SO_REUSEPORT, true)))
     cannotListen(errno, "no SO_REUSEPORT");
-  if (::bind(socket.get(), address.get(), address.length) != 0) cannotListen(errno, "bind");
+  if (sys::bind(socket.get(), address.get(), address.length) != 0) cannotListen(errno, "bind");
   return socket;
 }
 

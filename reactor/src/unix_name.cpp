@@ -66,9 +66,9 @@ std::optional<UnixName::Trouble> UnixName::bind(int fd, int backlog) {
     return Trouble{ENAMETOOLONG, "the name has " + std::to_string(address_.size()) +
                                      " bytes, and the system takes at most " +
                                      std::to_string(sizeof(sockaddr_un::sun_path) - 1)};
-  if (address_[0] != '\0') return bindFile(fd, backlog);
-  if (::bind(fd, address.get(), address.length) != 0) return Trouble{errno, "bind"};
-  if (backlog >= 0 && ::listen(fd, backlog) != 0) return Trouble{errno, "listen"};
+  if (address_[0] != '\0' && !sys::isSimulated(fd)) return bindFile(fd, backlog);
+  if (sys::bind(fd, address.get(), address.length) != 0) return Trouble{errno, "bind"};
+  if (backlog >= 0 && sys::listen(fd, backlog) != 0) return Trouble{errno, "listen"};
   return std::nullopt;
 }
 

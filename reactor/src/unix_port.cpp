@@ -76,7 +76,7 @@ class UnixPort final : public StreamPort {
 
  private:
   Descriptor open() override {
-    Descriptor socket = openSocket(AF_UNIX, SOCK_STREAM);
+    Descriptor socket = reactor().openSocket(AF_UNIX, SOCK_STREAM);
     if (!socket) cannotListen(errno, "no socket");
     if (const auto trouble = name_.bind(socket.get(), backlog_)) cannotListen(trouble->error, trouble->cause);
     return socket;
@@ -122,6 +122,7 @@ void UnixDatagramPort::startListening() {
 
 Descriptor UnixDatagramPort::open() {
   if (adopted_) return takeGiven(given_);
+  reactor().notSimulated("a UNIX datagram port");
   Descriptor socket = openSocket(AF_UNIX, SOCK_DGRAM);
   if (!socket) cannotListen(errno, "no socket");
   if (!name_.address().empty()) {

@@ -47,7 +47,7 @@ using namespace adopt_test;
 BOOST_AUTO_TEST_SUITE(adopted_sockets)
 
 // B59: the reactor works on a duplicate; the port is as any other, but cannot be opened again.
-BOOST_DATA_TEST_CASE(a_listening_socket_is_adopted, reactors(), backend) {
+BOOST_DATA_TEST_CASE(a_listening_socket_is_adopted, systemReactors(), backend) {
   const auto reactor = makeReactor(backend);
   const auto factory = std::make_shared<ProbeFactory>([] { return std::make_shared<Probe>(); });
   auto socket = rawSocket(AF_INET, SOCK_STREAM);
@@ -63,7 +63,7 @@ BOOST_DATA_TEST_CASE(a_listening_socket_is_adopted, reactors(), backend) {
 }
 
 // B59: the file of an adopted UNIX socket belongs to who made it.
-BOOST_DATA_TEST_CASE(an_adopted_unix_socket_keeps_its_file, reactors(), backend) {
+BOOST_DATA_TEST_CASE(an_adopted_unix_socket_keeps_its_file, systemReactors(), backend) {
   auto reactor = makeReactor(backend);
   char directory[] = "/tmp/bight-adopt-XXXXXX";
   BOOST_REQUIRE(::mkdtemp(directory));
@@ -85,7 +85,7 @@ BOOST_DATA_TEST_CASE(an_adopted_unix_socket_keeps_its_file, reactors(), backend)
 }
 
 // B59: a connection; the factory is neither started nor stopped, and may refuse.
-BOOST_DATA_TEST_CASE(a_connected_socket_is_adopted, reactors(), backend) {
+BOOST_DATA_TEST_CASE(a_connected_socket_is_adopted, systemReactors(), backend) {
   const auto reactor = makeReactor(backend);
   auto [ours, theirs] = rawPair(SOCK_STREAM);
   const auto factory = std::make_shared<ProbeFactory>([] { return std::make_shared<Probe>(); });
@@ -117,7 +117,7 @@ BOOST_DATA_TEST_CASE(a_connected_socket_is_adopted, reactors(), backend) {
 }
 
 // B59: datagrams, connected or not, of either kind.
-BOOST_DATA_TEST_CASE(datagram_sockets_are_adopted, reactors(), backend) {
+BOOST_DATA_TEST_CASE(datagram_sockets_are_adopted, systemReactors(), backend) {
   const auto reactor = makeReactor(backend);
   auto [ours, theirs] = rawPair(SOCK_DGRAM);
   const auto letters = std::make_shared<Letters>();
@@ -143,7 +143,7 @@ BOOST_DATA_TEST_CASE(datagram_sockets_are_adopted, reactors(), backend) {
 }
 
 // B59: what does not fit is refused with a message that says what it is, and nothing is left open.
-BOOST_DATA_TEST_CASE(what_does_not_fit_is_refused, reactors(), backend) {
+BOOST_DATA_TEST_CASE(what_does_not_fit_is_refused, systemReactors(), backend) {
   const auto reactor = makeReactor(backend);
   const auto factory = std::make_shared<ProbeFactory>([] { return std::make_shared<Probe>(); });
   const auto letters = std::make_shared<Letters>();

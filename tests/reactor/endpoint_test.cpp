@@ -156,7 +156,7 @@ BOOST_DATA_TEST_CASE(endpoints_connect_and_listen, reactors(), backend) {
 }
 
 // C51: what goes wrong is the Deferred's; no descriptor stays open.
-BOOST_DATA_TEST_CASE(failures_are_the_deferreds, reactors(), backend) {
+BOOST_DATA_TEST_CASE(failures_are_the_deferreds, systemReactors(), backend) {
   const auto reactor = makeReactor(backend);
   const auto number = freePort(*reactor);
   turns(*reactor);

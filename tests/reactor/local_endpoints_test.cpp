@@ -115,7 +115,7 @@ using namespace local_endpoints_test;
 BOOST_AUTO_TEST_SUITE(local_endpoints)
 
 // C52, C54: UNIX sockets, by path and by abstract name.
-BOOST_DATA_TEST_CASE(unix_sockets_connect, reactors(), backend) {
+BOOST_DATA_TEST_CASE(unix_sockets_connect, systemReactors(), backend) {
   const Directory directory;
   const auto reactor = makeReactor(backend);
   const auto path = (directory.path / "a:b").string();
@@ -155,7 +155,7 @@ BOOST_DATA_TEST_CASE(unix_sockets_connect, reactors(), backend) {
 }
 
 // C52, C54: a socket that listens already, once.
-BOOST_DATA_TEST_CASE(open_sockets_are_adopted, reactors(), backend) {
+BOOST_DATA_TEST_CASE(open_sockets_are_adopted, systemReactors(), backend) {
   const auto reactor = makeReactor(backend);
   const Listening socket;
   const auto servers = probes();
@@ -229,7 +229,7 @@ BOOST_AUTO_TEST_CASE(activated_child, *boost::unit_test::disabled()) {
 }
 
 // C54: a whole activation: a child that is started with a socket of ours.
-BOOST_DATA_TEST_CASE(a_child_is_activated, reactors(), backend) {
+BOOST_DATA_TEST_CASE(a_child_is_activated, systemReactors(), backend) {
   const auto reactor = makeReactor(backend);
   const Listening socket;
   const auto watch = std::make_shared<Watch>();
@@ -253,7 +253,7 @@ BOOST_DATA_TEST_CASE(a_child_is_activated, reactors(), backend) {
 }
 
 // C52: a child's standard input and output as a connection.
-BOOST_DATA_TEST_CASE(a_process_is_a_connection, reactors(), backend) {
+BOOST_DATA_TEST_CASE(a_process_is_a_connection, systemReactors(), backend) {
   const auto reactor = makeReactor(backend);
   const auto factory = probes();
   ProcessEndpoint cat(*reactor, "/bin/cat", {"cat"});
@@ -302,7 +302,7 @@ BOOST_DATA_TEST_CASE(a_process_is_a_connection, reactors(), backend) {
 }
 
 // C52: the standard input and output as one connection; here a socket pair plays them.
-BOOST_DATA_TEST_CASE(the_console_is_one_connection, reactors(), backend) {
+BOOST_DATA_TEST_CASE(the_console_is_one_connection, systemReactors(), backend) {
   const auto reactor = makeReactor(backend);
   int ends[2];
   BOOST_REQUIRE_EQUAL(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);

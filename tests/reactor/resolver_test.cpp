@@ -214,7 +214,7 @@ BOOST_AUTO_TEST_CASE(the_last_to_cancel_ends_the_lookup) {
 }
 
 // B48: threads, their limit, and cancelling what waits for its turn.
-BOOST_DATA_TEST_CASE(lookups_run_in_threads, reactors(), backend) {
+BOOST_DATA_TEST_CASE(lookups_run_in_threads, systemReactors(), backend) {
   const auto reactor = makeReactor(backend);
   Gate gate;
   ThreadedNameResolver names(*reactor, *reactor, gate.lookup(), {.maxLookups = 2});
@@ -244,7 +244,7 @@ BOOST_DATA_TEST_CASE(lookups_run_in_threads, reactors(), backend) {
 }
 
 // B50: no answer in time. The reactor's end answers those who wait.
-BOOST_DATA_TEST_CASE(a_lookup_times_out, reactors(), backend) {
+BOOST_DATA_TEST_CASE(a_lookup_times_out, systemReactors(), backend) {
   auto reactor = makeReactor(backend);
   Gate gate;
   auto names = std::make_shared<ThreadedNameResolver>(*reactor, *reactor, gate.lookup(),
@@ -265,7 +265,7 @@ BOOST_DATA_TEST_CASE(a_lookup_times_out, reactors(), backend) {
 }
 
 // The system's own, through the reactor's default: "localhost" is in every /etc/hosts.
-BOOST_DATA_TEST_CASE(the_system_is_asked, reactors(), backend) {
+BOOST_DATA_TEST_CASE(the_system_is_asked, systemReactors(), backend) {
   const auto reactor = makeReactor(backend);
   std::unique_ptr<Outcome> found, none;
   reactor->callWhenRunning([&] {

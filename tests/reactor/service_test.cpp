@@ -215,7 +215,7 @@ BOOST_AUTO_TEST_CASE(a_timer_beats_while_it_runs) {
 }
 
 // StreamServerEndpointService, with sockets: it listens while it runs.
-BOOST_DATA_TEST_CASE(a_server_listens_while_it_runs, reactors(), backend) {
+BOOST_DATA_TEST_CASE(a_server_listens_while_it_runs, systemReactors(), backend) {
   const auto reactor = makeReactor(backend);
   const auto factory = std::make_shared<ProbeFactory>([] { return std::make_shared<Probe>(); });
   const auto server =

@@ -97,7 +97,7 @@ BOOST_DATA_TEST_CASE(the_graceful_limit_may_be_changed_while_closing, reactors()
 }
 
 // A peer that reads slowly, but reads, gets everything.
-BOOST_DATA_TEST_CASE(progress_extends_the_graceful_limit, reactors(), backend) {
+BOOST_DATA_TEST_CASE(progress_extends_the_graceful_limit, systemReactors(), backend) {
   const auto reactor = makeReactor(backend);
   const auto probe = std::make_shared<Probe>();
   const auto port =

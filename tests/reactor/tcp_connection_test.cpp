@@ -265,7 +265,7 @@ BOOST_DATA_TEST_CASE(after_the_loss_nobody_keeps_the_protocol, reactors(), backe
   BOOST_TEST(factory.expired());
 }
 
-BOOST_DATA_TEST_CASE(a_reset_by_the_peer_is_connection_lost, reactors(), backend) {
+BOOST_DATA_TEST_CASE(a_reset_by_the_peer_is_connection_lost, systemReactors(), backend) {
   const auto reactor = makeReactor(backend);
   const auto probe = std::make_shared<Probe>();
   const auto port =
@@ -279,7 +279,7 @@ BOOST_DATA_TEST_CASE(a_reset_by_the_peer_is_connection_lost, reactors(), backend
 }
 
 // Writing to a peer that is gone: the failure is found inside write(), and told after the dispatch.
-BOOST_DATA_TEST_CASE(writing_into_a_reset_connection_is_told_later, reactors(), backend) {
+BOOST_DATA_TEST_CASE(writing_into_a_reset_connection_is_told_later, systemReactors(), backend) {
   const auto reactor = makeReactor(backend);
   const auto probe = std::make_shared<Probe>();
   const auto port =
@@ -299,7 +299,7 @@ BOOST_DATA_TEST_CASE(writing_into_a_reset_connection_is_told_later, reactors(), 
 }
 
 // The answer of a peer that cut a request short arrives, although writing has failed already.
-BOOST_DATA_TEST_CASE(what_the_peer_said_before_it_went_is_still_read, reactors(), backend) {
+BOOST_DATA_TEST_CASE(what_the_peer_said_before_it_went_is_still_read, systemReactors(), backend) {
   const auto reactor = makeReactor(backend);
   const auto probe = std::make_shared<Probe>();
   const auto port =
@@ -318,7 +318,7 @@ BOOST_DATA_TEST_CASE(what_the_peer_said_before_it_went_is_still_read, reactors()
 }
 
 // The shape page: many small writes, interleaved over many connections, arrive in order.
-BOOST_DATA_TEST_CASE(interleaved_small_writes_keep_their_order, reactors(), backend) {
+BOOST_DATA_TEST_CASE(interleaved_small_writes_keep_their_order, systemReactors(), backend) {
   const auto reactor = makeReactor(backend);
   std::vector<std::shared_ptr<Probe>> servers;
   const auto factory = std::make_shared<ProbeFactory>([&] {

@@ -241,10 +241,10 @@ BOOST_DATA_TEST_CASE(for_protocol_makes_one_for_each_connection, reactors(), bac
   const auto reactor = makeReactor(backend);
   std::vector<std::string> seen;
   const auto port =
-      reactor->listenTCP(0, Factory::forProtocol<Counting>(std::ref(seen), "hi"), {.interface = "127.0.0.1"});
-  reactor->connectTCP("127.0.0.1", port->getHost().port(), ClientFactory::forProtocol<Counting>(std::ref(seen), "ho"));
+      reactor->listenTCP(0, Factory::forProtocol<Counting>(std::ref(seen), "s"), {.interface = "127.0.0.1"});
+  reactor->connectTCP("127.0.0.1", port->getHost().port(), ClientFactory::forProtocol<Counting>(std::ref(seen), "c"));
   spin(*reactor, [&] { return seen.size() == 2; });
-  BOOST_TEST((std::count(seen.begin(), seen.end(), "hi") == 1 && std::count(seen.begin(), seen.end(), "ho") == 1));
+  BOOST_TEST((std::count(seen.begin(), seen.end(), "s") == 1 && std::count(seen.begin(), seen.end(), "c") == 1));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -29,9 +29,16 @@ namespace tcp_test {
 using namespace bight;
 using namespace std::chrono_literals;
 
-/// Every reactor of this system: each test runs on all of them.
-inline auto reactors() {
+/// Every reactor of this system: tests that have sockets of their own run on all of them.
+inline auto systemReactors() {
   return boost::unit_test::data::make(availableReactors());
+}
+
+/// The simulated one, too: whatever only speaks to the reactor runs on all of these.
+inline auto reactors() {
+  auto names = availableReactors();
+  names.emplace_back("simulated");
+  return boost::unit_test::data::make(std::move(names));
 }
 
 /// Turns the loop until `done()`; the limit is only there so that a broken test ends.

@@ -82,7 +82,7 @@ BOOST_DATA_TEST_CASE(bad_arguments_are_refused_at_the_call, reactors(), backend)
 }
 
 // C1: doStart and doStop are counted; open connections stay open; the same port can listen again.
-BOOST_DATA_TEST_CASE(stopping_leaves_connections_open_and_may_be_undone, reactors(), backend) {
+BOOST_DATA_TEST_CASE(stopping_leaves_connections_open_and_may_be_undone, systemReactors(), backend) {
   Pair<> pair(backend);
   const auto second = pair.reactor->listenTCP(0, pair.serverFactory, {.interface = "127.0.0.1"});
   BOOST_TEST(pair.serverFactory->numPorts() == 2U);
@@ -125,7 +125,7 @@ BOOST_DATA_TEST_CASE(a_port_outlives_its_reactor, reactors(), backend) {
 }
 
 // The reactor keeps a port whose handle was dropped.
-BOOST_DATA_TEST_CASE(a_port_lives_without_its_handle, reactors(), backend) {
+BOOST_DATA_TEST_CASE(a_port_lives_without_its_handle, systemReactors(), backend) {
   const auto reactor = makeReactor(backend);
   const auto factory = probes();
   const auto number = reactor->listenTCP(0, factory, {.interface = "127.0.0.1"})->getHost().port();
@@ -135,7 +135,7 @@ BOOST_DATA_TEST_CASE(a_port_lives_without_its_handle, reactors(), backend) {
 }
 
 // C6: null refuses; the peer sees the close.
-BOOST_DATA_TEST_CASE(a_factory_may_refuse, reactors(), backend) {
+BOOST_DATA_TEST_CASE(a_factory_may_refuse, systemReactors(), backend) {
   const auto reactor = makeReactor(backend);
   const auto factory = std::make_shared<ProbeFactory>([] { return nullptr; });
   const auto port = reactor->listenTCP(0, factory, {.interface = "127.0.0.1"});
@@ -145,7 +145,7 @@ BOOST_DATA_TEST_CASE(a_factory_may_refuse, reactors(), backend) {
 }
 
 // B60: what buildProtocol throws is logged, closes that connection, and no other.
-BOOST_DATA_TEST_CASE(a_throwing_build_protocol_is_logged, reactors(), backend) {
+BOOST_DATA_TEST_CASE(a_throwing_build_protocol_is_logged, systemReactors(), backend) {
   LogCatcher log;
   const auto reactor = makeReactor(backend);
   int built = 0;
@@ -163,7 +163,7 @@ BOOST_DATA_TEST_CASE(a_throwing_build_protocol_is_logged, reactors(), backend) {
 }
 
 // B60: a port may be stopped, and its handle dropped, in the middle of its own batch.
-BOOST_DATA_TEST_CASE(a_port_may_stop_inside_its_own_accept_batch, reactors(), backend) {
+BOOST_DATA_TEST_CASE(a_port_may_stop_inside_its_own_accept_batch, systemReactors(), backend) {
   const auto reactor = makeReactor(backend);
   std::shared_ptr<Port> port;
   int built = 0;
@@ -184,7 +184,7 @@ BOOST_DATA_TEST_CASE(a_port_may_stop_inside_its_own_accept_batch, reactors(), ba
 }
 
 // B60: many at once.
-BOOST_DATA_TEST_CASE(a_burst_of_connections_is_accepted, reactors(), backend) {
+BOOST_DATA_TEST_CASE(a_burst_of_connections_is_accepted, systemReactors(), backend) {
   const auto reactor = makeReactor(backend);
   const auto factory = probes();
   const auto port = reactor->listenTCP(0, factory, {.interface = "127.0.0.1", .backlog = 500});
@@ -195,7 +195,7 @@ BOOST_DATA_TEST_CASE(a_burst_of_connections_is_accepted, reactors(), backend) {
 }
 
 // B61: without descriptors peers see a close, not a hang; one line in the log; afterwards all is well.
-BOOST_DATA_TEST_CASE(without_descriptors_peers_are_closed_and_the_port_survives, reactors(), backend) {
+BOOST_DATA_TEST_CASE(without_descriptors_peers_are_closed_and_the_port_survives, systemReactors(), backend) {
   LogCatcher log;
   const auto reactor = makeReactor(backend);
   const auto factory = probes();
@@ -248,7 +248,7 @@ BOOST_DATA_TEST_CASE(ports_may_share_a_number, reactors(), backend) {
 }
 
 // Nagle stays on where that is asked for.
-BOOST_DATA_TEST_CASE(no_delay_may_be_left_off, reactors(), backend) {
+BOOST_DATA_TEST_CASE(no_delay_may_be_left_off, systemReactors(), backend) {
   const auto reactor = makeReactor(backend);
   const auto server = std::make_shared<Probe>();
   const auto port = reactor->listenTCP(0, std::make_shared<ProbeFactory>([&] { return server; }),

@@ -47,7 +47,7 @@ using namespace trouble;
 BOOST_AUTO_TEST_SUITE(SlowCallbackTest)
 
 // E4: a slow protocol is named, with its peer; in whatever function it was slow.
-BOOST_DATA_TEST_CASE(a_slow_protocol_is_named_with_its_peer, reactors(), backend) {
+BOOST_DATA_TEST_CASE(a_slow_protocol_is_named_with_its_peer, systemReactors(), backend) {
   LogCapture log;
   Pair<> pair(backend);
   pair.reactor->setSlowCallbackLimit(limit);
@@ -65,7 +65,7 @@ BOOST_DATA_TEST_CASE(a_slow_protocol_is_named_with_its_peer, reactors(), backend
   BOOST_TEST(log.count("tcp_test::Probe, connected to " + seenByClient) == 1);
 }
 
-BOOST_DATA_TEST_CASE(a_slow_connection_made_is_named_too, reactors(), backend) {
+BOOST_DATA_TEST_CASE(a_slow_connection_made_is_named_too, systemReactors(), backend) {
   LogCapture log;
   auto reactor = makeReactor(backend);
   reactor->setSlowCallbackLimit(limit);
@@ -81,7 +81,7 @@ BOOST_DATA_TEST_CASE(a_slow_connection_made_is_named_too, reactors(), backend) {
 }
 
 // The name of a lambda's type begins with the function that it was written in.
-BOOST_DATA_TEST_CASE(a_slow_call_is_named_after_the_function_it_was_written_in, reactors(), backend) {
+BOOST_DATA_TEST_CASE(a_slow_call_is_named_after_the_function_it_was_written_in, systemReactors(), backend) {
   LogCapture log;
   auto reactor = makeReactor(backend);
   reactor->setSlowCallbackLimit(limit);
@@ -110,7 +110,7 @@ BOOST_DATA_TEST_CASE(a_slow_call_is_named_after_the_function_it_was_written_in, 
   BOOST_TEST(log.count("Tick") == 0);
 }
 
-BOOST_DATA_TEST_CASE(a_slow_reader_is_named_by_its_prefix, reactors(), backend) {
+BOOST_DATA_TEST_CASE(a_slow_reader_is_named_by_its_prefix, systemReactors(), backend) {
   LogCapture log;
   auto reactor = makeReactor(backend);
   reactor->setSlowCallbackLimit(limit);
@@ -140,7 +140,7 @@ BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(CountersTest)
 
-BOOST_DATA_TEST_CASE(connections_and_their_bytes_are_counted, reactors(), backend) {
+BOOST_DATA_TEST_CASE(connections_and_their_bytes_are_counted, systemReactors(), backend) {
   Pair<> pair(backend);
   auto& reactor = *pair.reactor;
   BOOST_TEST(reactor.counters().connections() == 2U);  // both ends
@@ -159,7 +159,7 @@ BOOST_DATA_TEST_CASE(connections_and_their_bytes_are_counted, reactors(), backen
   BOOST_TEST(reactor.counters().connections() == 0U);
 }
 
-BOOST_DATA_TEST_CASE(turns_and_calls_are_counted_and_readable_from_any_thread, reactors(), backend) {
+BOOST_DATA_TEST_CASE(turns_and_calls_are_counted_and_readable_from_any_thread, systemReactors(), backend) {
   auto reactor = makeReactor(backend);
   int made = 0;
   for (int i = 0; i < 3; ++i) reactor->callLater(0s, [&] { ++made; });
@@ -175,7 +175,7 @@ BOOST_DATA_TEST_CASE(turns_and_calls_are_counted_and_readable_from_any_thread, r
   BOOST_TEST(reactor->counters().turns == before + 7);
 }
 
-BOOST_DATA_TEST_CASE(the_longest_turn_is_known_until_it_is_forgotten, reactors(), backend) {
+BOOST_DATA_TEST_CASE(the_longest_turn_is_known_until_it_is_forgotten, systemReactors(), backend) {
   LogCapture log;
   auto reactor = makeReactor(backend);
   bool done = false;
@@ -195,7 +195,7 @@ BOOST_AUTO_TEST_SUITE_END()
 BOOST_AUTO_TEST_SUITE(WrongThreadTest)
 
 // B37, E5: whatever a transport can be asked to do is caught in another thread.
-BOOST_DATA_TEST_CASE(every_function_of_a_transport_is_caught, reactors(), backend) {
+BOOST_DATA_TEST_CASE(every_function_of_a_transport_is_caught, systemReactors(), backend) {
   Pair<> pair(backend);
   struct Pushing : PushProducer {
     void pauseProducing() override {}

@@ -75,7 +75,7 @@ using namespace udp_test;
 BOOST_AUTO_TEST_SUITE(udp)
 
 // B51: both ways, with the sender's address; empty ones and large ones too.
-BOOST_DATA_TEST_CASE(datagrams_arrive_whole_with_their_senders_address, reactors(), backend) {
+BOOST_DATA_TEST_CASE(datagrams_arrive_whole_with_their_senders_address, systemReactors(), backend) {
   Two two(backend, {.interface = "127.0.0.1", .maxPacketSize = 65535});
   two.b->onData = [](Datagrams& self, std::string_view data, const Address& from) {
     self.transport().write("re: " + std::string(data.substr(0, 3)), from);
@@ -276,7 +276,7 @@ BOOST_DATA_TEST_CASE(exceptions_are_logged_and_the_port_goes_on, reactors(), bac
 }
 
 // B12, B15: a port that is flooded leaves the others their turn; and no datagram is left lying.
-BOOST_DATA_TEST_CASE(a_flood_does_not_starve_the_loop, reactors(), backend) {
+BOOST_DATA_TEST_CASE(a_flood_does_not_starve_the_loop, systemReactors(), backend) {
   Two two(backend, {.interface = "127.0.0.1", .maxPacketSize = 600});
   std::size_t inOneTurn = 0;
   std::size_t most = 0;

@@ -8,7 +8,7 @@ using namespace unix_test;
 BOOST_AUTO_TEST_SUITE(unix_datagrams)
 
 // B57: datagrams between names; the nameless can ask but not be answered.
-BOOST_DATA_TEST_CASE(datagrams_between_names, reactors(), backend) {
+BOOST_DATA_TEST_CASE(datagrams_between_names, systemReactors(), backend) {
   const Directory directory;
   auto reactor = makeReactor(backend);
   const auto server = std::make_shared<Letters>();
@@ -49,7 +49,7 @@ BOOST_DATA_TEST_CASE(datagrams_between_names, reactors(), backend) {
 }
 
 // B57: if nobody is there, connectionFailed() says so later, and nothing is left.
-BOOST_DATA_TEST_CASE(a_datagram_connection_to_nobody_fails_later, reactors(), backend) {
+BOOST_DATA_TEST_CASE(a_datagram_connection_to_nobody_fails_later, systemReactors(), backend) {
   const Directory directory;
   auto reactor = makeReactor(backend);
   const auto letters = std::make_shared<Letters>();

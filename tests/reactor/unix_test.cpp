@@ -11,7 +11,7 @@ using namespace unix_test;
 BOOST_AUTO_TEST_SUITE(unix_sockets)
 
 // B56, B58: a connection as any other; the addresses are names; the file is there as long as somebody listens.
-BOOST_DATA_TEST_CASE(a_connection_over_a_file, reactors(), backend) {
+BOOST_DATA_TEST_CASE(a_connection_over_a_file, systemReactors(), backend) {
   UnixPair<> pair(backend);
   BOOST_TEST(modeOf(pair.path) == 0666U);
   const Address name = UNIXAddress{pair.path};
@@ -44,7 +44,7 @@ BOOST_DATA_TEST_CASE(a_connection_over_a_file, reactors(), backend) {
 }
 
 // What TCP has and a UNIX socket has not does nothing; and the other way round it is misuse.
-BOOST_DATA_TEST_CASE(credentials_and_options, reactors(), backend) {
+BOOST_DATA_TEST_CASE(credentials_and_options, systemReactors(), backend) {
   UnixPair<> pair(backend);
   pair.client->transport().setTcpNoDelay(true);
   BOOST_TEST(!pair.client->transport().getTcpNoDelay());
@@ -64,7 +64,7 @@ BOOST_DATA_TEST_CASE(credentials_and_options, reactors(), backend) {
 }
 
 // Half a connection can be closed as over TCP.
-BOOST_DATA_TEST_CASE(half_close_works, reactors(), backend) {
+BOOST_DATA_TEST_CASE(half_close_works, systemReactors(), backend) {
   UnixPair<HalfProbe, HalfProbe> pair(backend);
   pair.client->transport().write("question");
   pair.client->transport().loseWriteConnection();
@@ -77,7 +77,7 @@ BOOST_DATA_TEST_CASE(half_close_works, reactors(), backend) {
 }
 
 // B56: the mode holds whatever the umask.
-BOOST_DATA_TEST_CASE(the_mode_is_what_was_asked_for, reactors(), backend) {
+BOOST_DATA_TEST_CASE(the_mode_is_what_was_asked_for, systemReactors(), backend) {
   const Directory directory;
   const auto reactor = makeReactor(backend);
   const mode_t before = ::umask(0077);
@@ -92,7 +92,7 @@ BOOST_DATA_TEST_CASE(the_mode_is_what_was_asked_for, reactors(), backend) {
 }
 
 // B56: what a dead server left behind is replaced; a living one is not disturbed; a file that is no socket is left alone.
-BOOST_DATA_TEST_CASE(a_dead_socket_is_replaced_and_nothing_else, reactors(), backend) {
+BOOST_DATA_TEST_CASE(a_dead_socket_is_replaced_and_nothing_else, systemReactors(), backend) {
   const Directory directory;
   const auto reactor = makeReactor(backend);
   const auto refused = [&](const std::string& path, const std::string& why) {
@@ -123,7 +123,7 @@ BOOST_DATA_TEST_CASE(a_dead_socket_is_replaced_and_nothing_else, reactors(), bac
 }
 
 // Between bind() and listen() a living socket looks like a dead one: the lock of the directory tells them apart.
-BOOST_DATA_TEST_CASE(nothing_is_replaced_while_another_server_starts, reactors(), backend) {
+BOOST_DATA_TEST_CASE(nothing_is_replaced_while_another_server_starts, systemReactors(), backend) {
   const Directory directory;
   const auto reactor = makeReactor(backend);
   const int starting = rawSocket(directory / "s", SOCK_STREAM, false);
@@ -138,7 +138,7 @@ BOOST_DATA_TEST_CASE(nothing_is_replaced_while_another_server_starts, reactors()
 }
 
 // The file is only removed by whoever made it.
-BOOST_DATA_TEST_CASE(a_file_that_was_replaced_is_not_removed, reactors(), backend) {
+BOOST_DATA_TEST_CASE(a_file_that_was_replaced_is_not_removed, systemReactors(), backend) {
   const Directory directory;
   auto reactor = makeReactor(backend);
   const auto first = reactor->listenUNIX(directory / "s", probes());
@@ -158,7 +158,7 @@ BOOST_DATA_TEST_CASE(a_file_that_was_replaced_is_not_removed, reactors(), backen
 }
 
 // Errors say which and why.
-BOOST_DATA_TEST_CASE(what_cannot_be_is_told_in_words, reactors(), backend) {
+BOOST_DATA_TEST_CASE(what_cannot_be_is_told_in_words, systemReactors(), backend) {
   const Directory directory;
   const auto reactor = makeReactor(backend);
   const auto clients = std::make_shared<ProbeClientFactory>([] { return std::make_shared<Probe>(); });
@@ -183,7 +183,7 @@ BOOST_DATA_TEST_CASE(what_cannot_be_is_told_in_words, reactors(), backend) {
 }
 
 // Abstract names: no file, no permissions, gone with the port. '@' in messages.
-BOOST_DATA_TEST_CASE(abstract_names_leave_no_file, reactors(), backend) {
+BOOST_DATA_TEST_CASE(abstract_names_leave_no_file, systemReactors(), backend) {
 #ifdef __linux__
   const auto reactor = makeReactor(backend);
   const std::string name = std::string("\0bight-test-", 12) + std::to_string(::getpid()) + std::string("\0x", 2);
@@ -200,7 +200,7 @@ BOOST_DATA_TEST_CASE(abstract_names_leave_no_file, reactors(), backend) {
 }
 
 // A server whose backlog is full says so at once; the attempt knocks again until there is room, or its time is over.
-BOOST_DATA_TEST_CASE(a_full_backlog_is_waited_for, reactors(), backend) {
+BOOST_DATA_TEST_CASE(a_full_backlog_is_waited_for, systemReactors(), backend) {
   const Directory directory;
   const auto reactor = makeReactor(backend);
   const int server = rawSocket(directory / "s", SOCK_STREAM);  // with room for two
@@ -225,7 +225,7 @@ BOOST_DATA_TEST_CASE(a_full_backlog_is_waited_for, reactors(), backend) {
 // ---- descriptors ----
 
 // B57: a descriptor is there before its byte, is another one of the same file, and closed on exec; the sender's may be closed at once.
-BOOST_DATA_TEST_CASE(descriptors_arrive_with_their_bytes, reactors(), backend) {
+BOOST_DATA_TEST_CASE(descriptors_arrive_with_their_bytes, systemReactors(), backend) {
   UnixPair<Taker, Taker> pair(backend);
   int pipe[2];
   BOOST_REQUIRE_EQUAL(::pipe(pipe), 0);
@@ -246,7 +246,7 @@ BOOST_DATA_TEST_CASE(descriptors_arrive_with_their_bytes, reactors(), backend) {
 }
 
 // B57: many, each with a byte of its own, in order, between any amount of bytes, to a peer that is slow to read.
-BOOST_DATA_TEST_CASE(many_descriptors_keep_their_order_among_the_bytes, reactors(), backend) {
+BOOST_DATA_TEST_CASE(many_descriptors_keep_their_order_among_the_bytes, systemReactors(), backend) {
   UnixPair<Taker, Taker> pair(backend);
   const Directory files;
   pair.server->transport().pauseProducing();
@@ -280,7 +280,7 @@ BOOST_DATA_TEST_CASE(many_descriptors_keep_their_order_among_the_bytes, reactors
 }
 
 // B57: a descriptor without a byte closes the connection, as do two with one; and so do more than may wait.
-BOOST_DATA_TEST_CASE(descriptors_without_bytes_close_the_connection, reactors(), backend) {
+BOOST_DATA_TEST_CASE(descriptors_without_bytes_close_the_connection, systemReactors(), backend) {
   for (int variant = 0; variant < 4; ++variant) {
     UnixPair<Taker, Taker> pair(backend);
     Transport& transport = pair.client->transport();
@@ -303,7 +303,7 @@ BOOST_DATA_TEST_CASE(descriptors_without_bytes_close_the_connection, reactors(),
 }
 
 // B57: waiting descriptors pause a producer.
-BOOST_DATA_TEST_CASE(waiting_descriptors_pause_a_producer, reactors(), backend) {
+BOOST_DATA_TEST_CASE(waiting_descriptors_pause_a_producer, systemReactors(), backend) {
   struct Source : PushProducer {
     void pauseProducing() override { ++paused; }
     void resumeProducing() override { ++resumed; }
@@ -325,7 +325,7 @@ BOOST_DATA_TEST_CASE(waiting_descriptors_pause_a_producer, reactors(), backend) 
 
 // B57: nothing leaks: not to protocols that do not want descriptors, not from those that do not keep them, throw, or close; nor what a dead
 // connection still had to send.
-BOOST_DATA_TEST_CASE(no_descriptor_is_leaked, reactors(), backend) {
+BOOST_DATA_TEST_CASE(no_descriptor_is_leaked, systemReactors(), backend) {
   const auto before = openDescriptors();
   {
     UnixPair<Probe, Probe> pair(backend);  // no receiver
@@ -376,7 +376,7 @@ BOOST_DATA_TEST_CASE(no_descriptor_is_leaked, reactors(), backend) {
 }
 
 // A process that can take no more descriptors is told so, instead of missing some silently.
-BOOST_DATA_TEST_CASE(lost_descriptors_close_the_connection, reactors(), backend) {
+BOOST_DATA_TEST_CASE(lost_descriptors_close_the_connection, systemReactors(), backend) {
   UnixPair<Taker, Taker> pair(backend);
   for (int i = 0; i < 4; ++i) {
     pair.client->transport().sendFileDescriptor(0);

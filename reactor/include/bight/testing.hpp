@@ -13,6 +13,7 @@
 /// | the resolver of a reactor | `testing::MemoryNameResolver` |
 /// | a child process | `testing::MemoryProcess`, from `MemoryReactor::spawnProcess` |
 /// | the log | `testing::LogCapture` |
+/// | a whole network with machines, time and trouble, for everything that takes a `Reactor` | `testing::SimulatedNetwork` |
 /// | a network that cuts bytes anywhere | `testing::eachFeeding` |
 #pragma once
 
@@ -25,4 +26,5 @@
 #include <bight/testing/memory_process.hpp>
 #include <bight/testing/memory_reactor.hpp>
 #include <bight/testing/memory_resolver.hpp>
+#include <bight/testing/simulated_network.hpp>
 #include <bight/testing/string_transport.hpp>

@@ -84,6 +84,12 @@ class BIGHT_API ThreadPool {
   /// Called (in a thread of the pool) whenever no work is queued or running any more. For the reactor's shutdown.
   void setIdleHook(Function<void()> hook);
 
+  /// Internal, for simulated reactors: no threads are made. `workCame` is called once for each piece of work, when it
+  /// may begin, and whoever it tells calls `workHere()`.
+  void workWithoutThreads(Function<void()> workCame);
+  /// Does the piece of work that came first, in the calling thread. @return false if there is none
+  bool workHere();
+
  private:
   struct State;
   std::shared_ptr<State> state_;

@@ -18,7 +18,9 @@ namespace tls_endpoints_test {
 using Connected = std::shared_ptr<Protocol>;
 
 inline auto reactors() {
-  return boost::unit_test::data::make(availableReactors());
+  auto names = availableReactors();
+  names.emplace_back("simulated");
+  return boost::unit_test::data::make(std::move(names));
 }
 
 template <class Done>
