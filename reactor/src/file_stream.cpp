@@ -99,7 +99,7 @@ class FileProducer final : public PullProducer, public std::enable_shared_from_t
       if (sent < 0) {
         const int error = errno;
         // A connection that is lost is told so by stopProducing(); this is about the file.
-        if (error == EPIPE || error == ECONNRESET) return;
+        if (error == EPIPE) return;
         return end(Failure(FileError("sending", file_.path(), error)));
       }
       if (sent == 0) return end(std::nullopt);
@@ -223,8 +223,9 @@ void FileConsumer::registerProducer(std::shared_ptr<PushProducer> producer) {
   if (!producer) throw std::invalid_argument("registerProducer needs a producer, and got a null pointer");
   if (finished_ || failure_) return producer->stopProducing();
   if (push_ || pull_) throw std::logic_error("registerProducer: there is a producer already; unregister it first");
-  push_ = std::move(producer);
-  paused_ = false;
+  push_ = producer;
+  paused_ = waiting_ > high_;  // by what came before it
+  if (paused_) producer->pauseProducing();
 }
 
 void FileConsumer::registerProducer(std::shared_ptr<PullProducer> producer) {

@@ -50,8 +50,11 @@ Deferred<void> GroupTcpPort::stopAll(GroupState& group) {
   std::vector<Deferred<void>> answers;
   answers.reserve(group.size());
   for (std::size_t index = 0; index < group.size(); ++index) {
-    answers.push_back(deferToReactor(group.asking(), group.at(index),
-                                     [self = shared_from_this(), index] { return self->stopOn(index); }));
+    auto answer = deferToReactor(group.asking(), group.at(index),
+                                 [self = shared_from_this(), index] { return self->stopOn(index); });
+    // A reactor that has ended meanwhile has closed its socket, too.
+    answer.addErrback([](const Failure& failure) { failure.trap<AbandonedError>(); });
+    answers.push_back(std::move(answer));
   }
   return gatherResults(std::move(answers), true);
 }
@@ -87,7 +90,19 @@ void GroupTcpPort::listenOn(Reactor& reactor, std::size_t index) {
     stopped = stopped_;  // meanwhile
     if (!stopped) ports_[index] = port;
   }
-  if (stopped) port->stopListening();
+  if (stopped) {
+    port->stopListening();
+  } else if (const auto group = group_.lock()) {
+    group->whenLeaving(index, shared_from_this());
+  }
+}
+
+void GroupTcpPort::leave(std::size_t index) {
+  std::shared_ptr<Port> port;
+  {
+    const std::lock_guard lock(mutex_);
+    port = std::move(ports_[index]);
+  }
 }
 
 void GroupTcpPort::settled(const Failure* failure) {

@@ -31,6 +31,8 @@ class GroupTcpPort final : public GroupPort, public std::enable_shared_from_this
 
   /// In the thread of a reactor: it listens now, unless all have been stopped.
   void listenOn(Reactor& reactor, std::size_t index);
+  /// In the thread of a reactor, which ends: lets go of its port, and so of its factory.
+  void leave(std::size_t index);
   /// All listen, or not all.
   void settled(const Failure* failure);
 

@@ -20,6 +20,8 @@
 #include <bight/log.hpp>
 #include <bight/reactor_errors.hpp>
 
+#include "group_port.hpp"
+
 namespace bight::detail {
 namespace {
 
@@ -150,8 +152,16 @@ void GroupState::runOne(std::size_t index, const RunOptions& options) noexcept {
   drained(index);
   left();
   reactor.serveCallsUntilNone(inside_);
+  for (const auto& each : std::exchange(members_[index].ports, {}))
+    if (const auto port = each.lock()) port->leave(index);
   reactor.end();
   threadHere = {};
+}
+
+void GroupState::whenLeaving(std::size_t index, std::weak_ptr<GroupTcpPort> port) {
+  auto& ports = members_[index].ports;
+  std::erase_if(ports, [](const auto& each) { return each.expired(); });
+  ports.push_back(std::move(port));
 }
 
 void GroupState::stop() {

@@ -28,6 +28,8 @@ struct GroupStep {
   bool firstOnly = false;
 };
 
+class GroupTcpPort;
+
 class GroupState : public std::enable_shared_from_this<GroupState> {
  public:
   explicit GroupState(std::vector<std::unique_ptr<Reactor>> reactors);
@@ -48,6 +50,9 @@ class GroupState : public std::enable_shared_from_this<GroupState> {
   void stop();
   std::optional<int> exitSignal() const noexcept;
 
+  /// In the thread of that reactor: `port` listens on it, and shall let go of that when it ends.
+  void whenLeaving(std::size_t index, std::weak_ptr<GroupTcpPort> port);
+
   /// Has `run()` not been called yet? Has it returned?
   bool begun() const noexcept;
   bool ended() const noexcept;
@@ -57,6 +62,7 @@ class GroupState : public std::enable_shared_from_this<GroupState> {
   /// What only the reactor's own thread looks at, between the start and the end of the threads.
   struct Member {
     bool shutDown = false;  // its shutdown has come to the phase `during`
+    std::vector<std::weak_ptr<GroupTcpPort>> ports;
   };
   struct Queued {
     GroupStep step;

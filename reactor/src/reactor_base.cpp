@@ -249,9 +249,12 @@ void ReactorBase::signalled(int number) noexcept {
 }
 
 void ReactorBase::stopForSignal(int number) noexcept {
+  const bool first = !exitSignal_;
   exitSignal_ = number;
-  if (!stopRequested_ && looping_) {
-    reactorLog().info("Received " + std::string(signalName(number)) + ", shutting down.");
+  if (first && looping_) {
+    // A shutdown that the program began itself has had no limit so far.
+    reactorLog().info("Received " + std::string(signalName(number)) +
+                      (stopRequested_ ? ", shutting down already; once more stops at once." : ", shutting down."));
     stopRequested_ = true;
     limitDrain();
   } else {

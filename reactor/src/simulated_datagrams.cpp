@@ -109,7 +109,7 @@ ssize_t SimulatedDatagrams::receive(char* buffer, std::size_t size, SimulatedNam
   inbox_.pop_front();
   inboxBytes_ -= data.size();
   const std::size_t got = std::min(size, data.size());
-  std::memcpy(buffer, data.data(), got);
+  std::copy_n(data.data(), got, buffer);
   if (from) *from = sender;
   world().record(number_, "receives a datagram of", got);
   return static_cast<ssize_t>(got);

@@ -170,7 +170,7 @@ ssize_t SimulatedStream::receive(char* buffer, std::size_t size, SimulatedName*)
   while (got < size && !inbox_.empty()) {
     const std::string& first = inbox_.front();
     const std::size_t count = std::min(size - got, first.size() - unread_);
-    std::memcpy(buffer + got, first.data() + unread_, count);
+    std::copy_n(first.data() + unread_, count, buffer + got);
     got += count;
     unread_ += count;
     if (unread_ == first.size()) {

@@ -58,6 +58,11 @@ void StreamConnection::sendFileDescriptor(int descriptor) {
   reactorOnlyThread("Transport::sendFileDescriptor");
   if (!isLocal()) return Transport::sendFileDescriptor(descriptor);  // throws
   if (fd_ >= 0 && sys::isSimulated(fd_)) reactor().notSimulated("Transport::sendFileDescriptor");
+  if (holdsWrites()) {
+    throw std::logic_error(
+        "sendFileDescriptor: a file is being sent over this connection; wait for the Deferred of sendFile, so that the "
+        "descriptor has a byte to travel with");
+  }
   FileDescriptor copy = FileDescriptor::duplicate(descriptor);
   if (!takesWrites()) return;
   sendPending();

@@ -15,12 +15,37 @@
 
 namespace bight::detail {
 
+namespace {
+
+#if defined(__linux__)
+/// Whether an error of sendfile() is the connection's. The others are the file's.
+bool isOfPeer(int error) {
+  switch (error) {
+    case EPIPE:
+    case ECONNRESET:
+    case ECONNABORTED:
+    case ETIMEDOUT:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+    case ENETDOWN:
+    case ENETRESET:
+    case ENOTCONN:
+    case ESHUTDOWN:
+      return true;
+    default:
+      return false;
+  }
+}
+#endif
+
+}  // namespace
+
 bool StreamConnection::holdWrites() {
 #if defined(__linux__)
   reactorOnlyThread("Transport::holdWrites");
   if (!takesWrites() || holdsWrites() || sys::isSimulated(fd_)) return false;
   sendPending();  // what was written before must not be taken for what comes behind
-  if (!takesWrites()) return false;
+  if (!takesWrites() || (extras_ && extras_->cargo)) return false;  // descriptors leave with bytes of the output
   extras().holding = true;
   return true;
 #else
@@ -46,10 +71,11 @@ std::ptrdiff_t StreamConnection::sendFrom([[maybe_unused]] int file, [[maybe_unu
   const int error = errno;
   countSent(sent);
   if (sent > 0) extras_->moved = true;
-  if (sent < 0 && (error == EPIPE || error == ECONNRESET || error == ETIMEDOUT)) sendFailed(error);
+  const bool lost = sent < 0 && isOfPeer(error);
+  if (lost) sendFailed(error);
   extras_->pullAsked = false;  // ask again, as after a write
   batch().due(*this);
-  errno = error;
+  errno = lost ? EPIPE : error;
   return sent;
 #else
   errno = ENOTSUP;

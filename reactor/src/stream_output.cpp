@@ -317,6 +317,11 @@ Takeover StreamConnection::takeOver(std::shared_ptr<Protocol> layer) {
   reactorOnlyThread("Transport::takeOver");
   if (!layer) throw std::invalid_argument("takeOver needs a protocol, and got a null pointer");
   if (!is(isOpen)) throw std::logic_error("takeOver: the connection is lost");
+  if (holdsWrites()) {
+    throw std::logic_error(
+        "takeOver: a file is being sent over this connection, and the rest of it would pass the new layer by; wait for "
+        "the Deferred of sendFile before you start TLS");
+  }
   Takeover given;
   given.protocol = std::exchange(protocol_, std::move(layer));
   meetProtocol();

@@ -1,7 +1,11 @@
 // What the tests of the policies share: factories and producers that are told what to do.
 #pragma once
 
+#include <unistd.h>
+
+#include <bight/endpoints.hpp>
 #include <bight/policies.hpp>
+#include <bight/reactor.hpp>
 #include <bight/testing.hpp>
 #include <functional>
 #include <memory>

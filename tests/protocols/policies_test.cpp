@@ -72,6 +72,32 @@ BOOST_AUTO_TEST_CASE(half_closes_pass_to_who_hears_of_them) {
   BOOST_TEST(plain->closedReason()->check<ConnectionDone>());
 }
 
+// B57: a wrapper is asked for descriptors exactly if its protocol is, and lends the functions that pass them.
+BOOST_AUTO_TEST_CASE(descriptors_pass_over_a_unix_socket) {
+  struct Passer : AccumulatingProtocol, FileDescriptorReceiver {
+    void fileDescriptorReceived(FileDescriptor descriptor) override { got.push_back(std::move(descriptor)); }
+    std::vector<FileDescriptor> got;
+  };
+  const auto server = std::make_shared<Passer>();
+  const auto client = std::make_shared<Passer>();
+  auto reactor = makeReactor();
+  const std::string path = std::string(1, '\0') + "bight-policies-" + std::to_string(::getpid());
+  reactor->listenUNIX(path, wrap<Loud>(gives(server)));
+  auto connecting = UNIXClientEndpoint(*reactor, path).connect(wrap<Loud>(gives(client)));
+  const auto limit = std::chrono::steady_clock::now() + 10s;
+  const auto spin = [&](auto done) {
+    while (!done() && std::chrono::steady_clock::now() < limit) reactor->iterate(20ms);
+  };
+  spin([&] { return server->made() && client->made(); });
+  BOOST_REQUIRE(server->transport().getPeerCredentials());
+  BOOST_TEST(server->transport().getPeerCredentials()->uid == ::getuid());
+  client->transport().sendFileDescriptor(0);
+  client->transport().write("one");
+  spin([&] { return !server->data().empty(); });
+  BOOST_TEST(server->data() == "one?!");
+  BOOST_TEST(server->got.size() == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(closing_and_producers_pass) {
   auto within = std::make_shared<AccumulatingProtocol>();
   auto factory = wrap<ProtocolWrapper>(gives(within));

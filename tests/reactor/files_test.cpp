@@ -395,7 +395,13 @@ BOOST_AUTO_TEST_CASE(a_disk_that_refuses_stops_the_producer) {
   good->write("more than ten bytes");
   here.spin([&] { return again->resumed == 1; });
   good->unregisterProducer();
-  BOOST_TEST(here.await(good->finish()) == 19U);
+  good->write("more than ten bytes");
+  auto late = std::make_shared<Source>();
+  good->registerProducer(late);
+  BOOST_TEST(late->paused == 1);
+  here.spin([&] { return late->resumed == 1; });
+  good->unregisterProducer();
+  BOOST_TEST(here.await(good->finish()) == 38U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

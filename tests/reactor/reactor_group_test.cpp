@@ -416,6 +416,49 @@ BOOST_DATA_TEST_CASE(one_call_stops_listening_on_all_and_leaves_connections_open
   BOOST_CHECK_NO_THROW(port->stopListening());
 }
 
+// What a reactor's function made for it ends with that reactor, in its thread, whoever still holds the port.
+BOOST_DATA_TEST_CASE(factories_end_in_the_thread_of_their_reactor, data::make(backends()), backend) {
+  Trace trace;
+  struct Marked : Factory {
+    Marked(ReactorGroup& group, std::size_t index, Trace& trace) : group_(group), index_(index), trace_(trace) {}
+    ~Marked() override {
+      trace_.add(std::to_string(index_) + (group_.here() == index_ ? " at home" : " in another thread"));
+    }
+    std::shared_ptr<Protocol> buildProtocol(const Address&) override { return nullptr; }
+    ReactorGroup& group_;
+    std::size_t index_;
+    Trace& trace_;
+  };
+  std::shared_ptr<GroupPort> port;
+  {
+    ReactorGroup group(count, backend);
+    port = group.listenTCP(
+        0,
+        [&](Reactor&, std::size_t index) -> std::shared_ptr<Factory> {
+          return std::make_shared<Marked>(group, index, trace);
+        },
+        here);
+    runWith(group, [&] { group.stop(); });
+    BOOST_TEST(trace.sorted() == (Lines{"0 at home", "1 at home", "2 at home"}));
+  }
+}
+
+// B33: the Deferred of stopListening() does not fail because the reactors end meanwhile.
+BOOST_DATA_TEST_CASE(a_stop_of_all_ends_a_stop_of_listening, data::make(backends()), backend) {
+  ReactorGroup group(count, backend);
+  const auto port = group.listenTCP(0, tellers(group), here);
+  std::optional<std::string> outcome;
+  group.callWhenRunning([&] {
+    group[0].addSystemEventTrigger(Phase::after, "shutdown", [&] {
+      port->stopListening().addBoth(
+          [&](Result<void> result) { outcome = result ? "stopped" : result.failure().getErrorMessage(); });
+    });
+    group.stop();
+  });
+  group.run(quietly);
+  BOOST_TEST(outcome.value_or("nothing") == "stopped");
+}
+
 BOOST_DATA_TEST_CASE(messages_bring_back_what_the_other_reactor_says, data::make(backends()), backend) {
   ReactorGroup group(count, backend);
   std::vector<std::string> got;

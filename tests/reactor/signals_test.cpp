@@ -100,6 +100,29 @@ BOOST_DATA_TEST_CASE(the_second_signal_ends_a_shutdown_that_hangs, data::make(ba
   BOOST_TEST(log.count("Received SIGINT again") == 1);
 }
 
+// The program has begun its shutdown itself, and it is the first signal that comes meanwhile.
+BOOST_DATA_TEST_CASE(a_first_signal_does_not_end_a_shutdown_under_way, data::make(backends()), backend) {  // B40
+  LogCapture log;
+  const Acting terminate(SIGTERM, SIG_DFL);
+  auto reactor = makeReactor(backend);
+  std::vector<std::string> order;
+  Deferred<void> busy;
+  auto promise = busy.promise();
+  reactor->addSystemEventTrigger(Phase::before, "shutdown", [&] {
+    order.push_back("before");
+    ::kill(::getpid(), SIGTERM);
+    return std::move(busy);
+  });
+  reactor->onSignal(SIGUSR1, [&](int) { promise.callback(); });
+  reactor->addSystemEventTrigger(Phase::during, "shutdown", [&] { order.push_back("during"); });
+  reactor->callWhenRunning([&] { reactor->stop(); });
+  reactor->callLater(20ms, [] { ::kill(::getpid(), SIGUSR1); });
+  reactor->run();
+  BOOST_TEST(order == (std::vector<std::string>{"before", "during"}));
+  BOOST_TEST(log.count("shutting down already") == 1);
+  BOOST_TEST((reactor->exitSignal() == SIGTERM));
+}
+
 BOOST_DATA_TEST_CASE(an_action_of_the_program_for_sigint_is_respected, data::make(backends()), backend) {  // B38
   const Acting interrupt(SIGINT, countMine);
   mine = 0;

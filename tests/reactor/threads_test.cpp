@@ -287,6 +287,20 @@ BOOST_DATA_TEST_CASE(shutdown_leaves_behind_what_takes_too_long_and_says_so, dat
   ended->wait();
 }
 
+// Who asks too late is told by the Deferred, as of everything that goes wrong with it.
+BOOST_DATA_TEST_CASE(work_for_a_pool_that_was_stopped_fails, data::make(backends()), backend) {
+  auto reactor = makeReactor(backend);
+  std::optional<Failure> failure;
+  reactor->callWhenRunning([&] { reactor->stop(); });
+  reactor->run(quietly);
+  deferToThread(*reactor, [] { return 1; }).addErrback([&](Failure f) {
+    failure = f;
+    return 0;
+  });
+  BOOST_REQUIRE(failure.has_value());
+  BOOST_TEST((failure->check<AlreadyQuit>() != nullptr));
+}
+
 BOOST_DATA_TEST_CASE(the_pool_is_small_and_can_be_resized, data::make(backends()), backend) {  // B32
   auto reactor = makeReactor(backend);
   BOOST_TEST(reactor->getThreadPool().max() == 10);

@@ -4,6 +4,10 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include <bight/file_stream.hpp>
+#include <bight/files.hpp>
+#include <optional>
+
 #include "unix_fixture.hpp"
 
 using namespace unix_test;
@@ -243,6 +247,41 @@ BOOST_DATA_TEST_CASE(descriptors_arrive_with_their_bytes, systemReactors(), back
   BOOST_TEST(::read(pipe[0], &byte, 1) == 1);
   BOOST_TEST(byte == '!');
   ::close(pipe[0]);
+}
+
+// While the system copies a file, nothing else may get between: neither descriptors nor TLS.
+BOOST_DATA_TEST_CASE(a_file_under_way_keeps_descriptors_and_layers_away, systemReactors(), backend) {
+  UnixPair<Taker, Taker> pair(backend);
+  auto& reactor = *pair.reactor;
+  reactor.getThreadPool().start();
+  const std::string whole(3'000'000, 'f');
+  bool written = false;
+  auto writing = writeFile(reactor, pair.directory / "f", whole).addCallback([&] { written = true; });
+  pair.spinUntil([&] { return written; });
+  std::optional<File> file;
+  auto opening = openFile(reactor, pair.directory / "f").addCallback([&](File opened) { file.emplace(opened); });
+  pair.spinUntil([&] { return file.has_value(); });
+  Transport& transport = pair.client->transport();
+  std::uint64_t sent = 0;
+  transport.sendFileDescriptor(0);
+  transport.write("1");
+  auto copying = sendFile(*file, transport).addCallback([&](std::uint64_t bytes) { sent = bytes; });  // goes behind it
+  pair.spinUntil([&] { return sent == whole.size() && pair.server->data().size() == 1 + whole.size(); });
+  pair.server->transport().pauseProducing();
+  auto sending = sendFile(*file, transport).addCallback([&](std::uint64_t bytes) { sent = bytes; });
+  transport.write("behind");
+  for (int i = 0; i < 20; ++i) reactor.iterate(1ms);
+  BOOST_CHECK_THROW(transport.sendFileDescriptor(0), std::logic_error);
+  BOOST_CHECK_THROW(transport.takeOver(std::make_shared<Probe>()), std::logic_error);
+  pair.server->transport().resumeProducing();
+  pair.spinUntil([&] { return pair.server->data().ends_with("behind"); });
+  BOOST_TEST((pair.server->data() == "1" + whole + whole + "behind"));
+  BOOST_TEST(pair.server->descriptors.size() == 1U);
+  transport.sendFileDescriptor(0);
+  transport.write("2");
+  pair.spinUntil([&] { return pair.server->descriptors.size() == 2U; });
+  pair.client->transport().abortConnection();
+  pair.spinUntilClosed();
 }
 
 // B57: many, each with a byte of its own, in order, between any amount of bytes, to a peer that is slow to read.

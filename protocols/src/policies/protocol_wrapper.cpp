@@ -41,6 +41,8 @@ class ProtocolWrapper::Face final : public Transport {
   bool getTcpNoDelay() const override { return below().getTcpNoDelay(); }
   void setTcpKeepAlive(bool enabled) override { below().setTcpKeepAlive(enabled); }
   bool getTcpKeepAlive() const override { return below().getTcpKeepAlive(); }
+  void sendFileDescriptor(int descriptor) override { below().sendFileDescriptor(descriptor); }
+  std::optional<PeerCredentials> getPeerCredentials() const override { return below().getPeerCredentials(); }
   Takeover takeOver(std::shared_ptr<Protocol> layer) override { return wrapper_->takeOver(std::move(layer)); }
   bool whenDispatchEnds(Function<void()> call) override { return below().whenDispatchEnds(std::move(call)); }
   void checkThread(const char* function) const override {
@@ -131,6 +133,11 @@ void ProtocolWrapper::readConnectionLost() {
     halfCloseable->readConnectionLost();
   else
     transport().loseConnection();
+}
+
+void ProtocolWrapper::fileDescriptorReceived(FileDescriptor descriptor) {
+  if (auto* receiver = dynamic_cast<FileDescriptorReceiver*>(wrapped_.get()))
+    receiver->fileDescriptorReceived(std::move(descriptor));
 }
 
 void ProtocolWrapper::writeConnectionLost() {

@@ -145,7 +145,7 @@ void callAndDeliver(F f, End end) {
 /// Runs `f()` in a thread of `pool`; the Deferred fires in the reactor's thread with what it returns or throws. `f`
 /// must not touch anything of the reactor, and no Deferred; it is destroyed in that thread. Cancelling does not stop
 /// the thread; its result is dropped then.
-/// @throws AlreadyQuit if the pool has been stopped.
+/// Fails with AlreadyQuit if the pool has been stopped, as the reactor's own is in its shutdown.
 template <class F>
 auto deferToThreadPool(ReactorThreads& reactor, ThreadPool& pool, F f) {
   using R = std::decay_t<std::invoke_result_t<F&>>;
@@ -165,9 +165,8 @@ auto deferToThreadPool(ReactorThreads& reactor, ThreadPool& pool, F f) {
       });
     });
   } catch (...) {
-    deferred.addErrback([](Failure) {});
     reactor.forgetPending(*job);
-    throw;
+    std::exchange(job->promise, std::nullopt)->errback(Failure());
   }
   return deferred;
 }

@@ -160,7 +160,8 @@ class BIGHT_API Transport : public Consumer {
   /// stays yours and may be closed at once. Ignored on a lost connection. (Twisted: IUNIXTransport)
   ///
   /// At most 253 wait; one more closes the connection with FileDescriptorOverrun. A push producer is paused at 16.
-  /// @throws std::logic_error where there is no UNIX socket below; std::system_error if `descriptor` is not open
+  /// @throws std::logic_error where there is no UNIX socket below, and while `sendFile` is under way; std::system_error
+  /// if `descriptor` is not open
   virtual void sendFileDescriptor(int descriptor);
   /// Who the peer is, as the system knows it from when the connection was made. Nothing where there is no UNIX socket
   /// below, or the connection is closed.
@@ -175,7 +176,8 @@ class BIGHT_API Transport : public Consumer {
   /// reading goes on if it was paused. May be called from inside the protocol's own `dataReceived()`; what that call
   /// was given is the protocol's. The layer's `connectionMade()` is not called: `Protocol::makeConnection` is the
   /// caller's to call.
-  /// @throws std::logic_error if the connection is lost, or this kind of transport cannot change its protocol
+  /// @throws std::logic_error if the connection is lost, while `sendFile` is under way, or if this kind of transport
+  /// cannot change its protocol
   virtual Takeover takeOver(std::shared_ptr<Protocol> layer);
 
   /// Calls `call` once, at the end of the present dispatch, before what is written in it is sent: the moment to make
@@ -198,7 +200,8 @@ class BIGHT_API Transport : public Consumer {
   virtual bool holdWrites();
   /// Sends what the peer takes at once, if what was written before the file has left.
   /// @returns how many bytes, 0 at the end of the file, or -1 with errno: EAGAIN if there is no room at the moment, and
-  /// then the pull producer that is registered is asked again when there is
+  /// then the pull producer that is registered is asked again when there is; EPIPE if the connection is lost, of which
+  /// that producer is told; else what is wrong with the file
   virtual std::ptrdiff_t sendFrom(int file, std::uint64_t offset, std::size_t most);
   /// The file has gone, or shall go no further: what was written meanwhile follows.
   virtual void releaseWrites();

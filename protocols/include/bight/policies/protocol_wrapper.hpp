@@ -23,6 +23,7 @@
 #include <bight/factory.hpp>
 #include <bight/protocol.hpp>
 #include <bight/transport.hpp>
+#include <bight/unix.hpp>
 
 namespace bight {
 
@@ -48,8 +49,9 @@ class WrappingFactory;
 /// **Lifetime.** The connection keeps the wrapper, the wrapper keeps the protocol until `connectionLost()` has
 /// returned, and the protocol's transport keeps the wrapper.
 ///
-/// **Half close.** Make wrappers with `makeWrapper()` (or by `wrap()`): then they are `HalfCloseable` exactly if the
-/// protocol above is, and the peer's end of data means to the connection what it would mean without the wrapper.
+/// **Half close, descriptors.** Make wrappers with `makeWrapper()` (or by `wrap()`): then they are `HalfCloseable`, and
+/// a `FileDescriptorReceiver`, exactly if the protocol above is, and the peer's end of data, or the descriptors that it
+/// passes, mean to the connection what they would mean without the wrapper.
 class BIGHT_API ProtocolWrapper : public Protocol {
  public:
   /// @param wrapped  the protocol above; null if `wrapProtocol()` is to be called later
@@ -74,6 +76,7 @@ class BIGHT_API ProtocolWrapper : public Protocol {
   /// The peer's end of data. A protocol above that is not `HalfCloseable` has its connection closed.
   virtual void readConnectionLost();
   virtual void writeConnectionLost();
+  virtual void fileDescriptorReceived(FileDescriptor descriptor);
   std::size_t unreadInput() const noexcept override { return held_.size() + (wrapped_ ? wrapped_->unreadInput() : 0); }
   /// @}
 
@@ -136,15 +139,31 @@ class HalfClosing final : public Wrapper, public HalfCloseable {
   void writeConnectionLost() override { Wrapper::writeConnectionLost(); }
 };
 
+/// A wrapper that the connection may give descriptors to.
+template <class Wrapper>
+class ReceivingDescriptors : public Wrapper, public FileDescriptorReceiver {
+ public:
+  using Wrapper::Wrapper;
+  void fileDescriptorReceived(FileDescriptor descriptor) override {
+    Wrapper::fileDescriptorReceived(std::move(descriptor));
+  }
+};
+
 }  // namespace detail
 
-/// Makes a `Wrapper` around `protocol` that hears of half closes if `protocol` does.
+/// Makes a `Wrapper` around `protocol` that hears of half closes, and of descriptors, if `protocol` does.
 /// @param arguments  of Wrapper's constructor, behind the protocol
 template <class Wrapper, class... Arguments>
 std::shared_ptr<Wrapper> makeWrapper(std::shared_ptr<Protocol> protocol, Arguments&&... arguments) {
-  if (dynamic_cast<HalfCloseable*>(protocol.get()))
-    return std::make_shared<detail::HalfClosing<Wrapper>>(std::move(protocol), std::forward<Arguments>(arguments)...);
-  return std::make_shared<Wrapper>(std::move(protocol), std::forward<Arguments>(arguments)...);
+  const auto make = [&]<class Made>(std::shared_ptr<Made>) -> std::shared_ptr<Wrapper> {
+    return std::make_shared<Made>(std::move(protocol), std::forward<Arguments>(arguments)...);
+  };
+  const bool halfCloses = dynamic_cast<HalfCloseable*>(protocol.get());
+  using Receiving = detail::ReceivingDescriptors<Wrapper>;
+  if (dynamic_cast<FileDescriptorReceiver*>(protocol.get())) {
+    return halfCloses ? make(std::shared_ptr<detail::HalfClosing<Receiving>>()) : make(std::shared_ptr<Receiving>());
+  }
+  return halfCloses ? make(std::shared_ptr<detail::HalfClosing<Wrapper>>()) : make(std::shared_ptr<Wrapper>());
 }
 
 /// Builds protocols in wrappers around those of another factory, and knows those that are open. (Twisted:
