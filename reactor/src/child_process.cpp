@@ -373,38 +373,45 @@ std::size_t ChildProcess::writeBufferSize() const noexcept {
 }
 
 Deferred<void> ChildProcess::drained() {
+  onlyInThread("Transport::drained");
   if (PipeWriter* writer = input()) return writer->drained();
   return fail<void>(ConnectionLost("the child has no standard input that we write to"));
 }
 
 void ChildProcess::setWriteBufferLimits(std::size_t high, std::size_t low) {
+  onlyInThread("Transport::setWriteBufferLimits");
   for (Pipe& each : pipes_)
     if (each.writer) each.writer->setLimits(high, low);
 }
 
 void ChildProcess::setMaxWriteBuffer(std::size_t bytes) {
+  onlyInThread("Transport::setMaxWriteBuffer");
   for (Pipe& each : pipes_)
     if (each.writer) each.writer->setMost(bytes);
 }
 
 void ChildProcess::setGracefulLimit(Duration limit) {
+  onlyInThread("Transport::setGracefulLimit");
   for (Pipe& each : pipes_)
     if (each.writer) each.writer->setGraceful(limit);
 }
 
 void ChildProcess::registerProducer(std::shared_ptr<PushProducer> producer) {
+  onlyInThread("Transport::registerProducer");
   if (!producer) throw std::invalid_argument("registerProducer needs a producer, and got a null pointer");
   if (PipeWriter* writer = input()) return writer->registerProducer(std::move(producer), nullptr);
   producer->stopProducing();
 }
 
 void ChildProcess::registerProducer(std::shared_ptr<PullProducer> producer) {
+  onlyInThread("Transport::registerProducer");
   if (!producer) throw std::invalid_argument("registerProducer needs a producer, and got a null pointer");
   if (PipeWriter* writer = input()) return writer->registerProducer(nullptr, std::move(producer));
   producer->stopProducing();
 }
 
 void ChildProcess::unregisterProducer() {
+  onlyInThread("Transport::unregisterProducer");
   if (PipeWriter* writer = input()) writer->unregisterProducer();
 }
 
@@ -442,11 +449,13 @@ void ChildProcess::abortConnection() {
 }
 
 void ChildProcess::pauseProducing() {
+  onlyInThread("Transport::pauseProducing");
   for (Pipe& each : pipes_)
     if (each.reader) each.reader->pause();
 }
 
 void ChildProcess::resumeProducing() {
+  onlyInThread("Transport::resumeProducing");
   for (Pipe& each : pipes_)
     if (each.reader) each.reader->resume();
 }
@@ -468,6 +477,7 @@ void ChildProcess::signalProcess(int signal) {
 }
 
 void ChildProcess::setWindowSize(WindowSize size) {
+  onlyInThread("ProcessTransport::setWindowSize");
   if (!byTerminal_ || ended_ || !pipes_[0].open()) return;
   winsize wanted{};
   wanted.ws_row = size.rows;

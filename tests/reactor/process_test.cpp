@@ -433,4 +433,43 @@ BOOST_DATA_TEST_CASE(root_may_choose_the_user, data::make(backends()), backend) 
   BOOST_CHECK_THROW(here.shell("true", {.uid = 3'999'999'999U}), std::invalid_argument);
 }
 
+// B37, E5
+BOOST_AUTO_TEST_CASE(every_function_of_a_child_s_transport_is_caught_in_another_thread) {
+  Here here("default");
+  dynamic_cast<detail::ReactorBase&>(*here.reactor).setThrowsInWrongThread(true);
+  const auto transport = here.spawn("cat", {"cat"});
+  const std::vector<std::function<void()>> calls{
+      [&] { transport->write("x"); },
+      [&] { transport->writeSequence({"x", "y"}); },
+      [&] { transport->writeToChild(0, "x"); },
+      [&] { transport->drained(); },
+      [&] { transport->setWriteBufferLimits(2, 1); },
+      [&] { transport->setMaxWriteBuffer(2); },
+      [&] { transport->setGracefulLimit(1s); },
+      [&] { transport->unregisterProducer(); },
+      [&] { transport->closeStdin(); },
+      [&] { transport->loseConnection(); },
+      [&] { transport->abortConnection(); },
+      [&] { transport->pauseProducing(); },
+      [&] { transport->resumeProducing(); },
+      [&] { transport->signalProcess(SIGTERM); },
+      [&] { transport->setWindowSize({}); },
+  };
+  std::size_t caught = 0;
+  std::thread([&] {
+    for (const auto& call : calls) {
+      try {
+        call();
+      } catch (const WrongThread&) {
+        ++caught;
+      }
+    }
+  }).join();
+  BOOST_TEST(caught == calls.size());
+  transport->write("all is well");
+  transport->closeStdin();
+  here.untilEnded();
+  BOOST_TEST(here.child->bytes[1] == "all is well");
+}
+
 BOOST_AUTO_TEST_SUITE_END()
