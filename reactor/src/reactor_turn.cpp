@@ -1,0 +1,141 @@
+// One turn of the loop:
+//
+//   ┌─▶ calls from threads and callSoon, those that were there when it began, FIFO
+//   │   timers whose time has come; the clock is read once; new ones wait for the next turn
+//   │   the shutdown, if stop() was called
+//   │   what was written leaves
+//   └── wait for descriptors until the next timer; dispatch what is ready; after each, what was written leaves
+//
+// The clock is read only if there are timers; the poller is given a moment, not a span, and so needs no clock either.
+#include <chrono>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "reactor_base.hpp"
+#include "reactor_log.hpp"
+#include "simulated_poller.hpp"
+
+namespace bight::detail {
+
+void ReactorBase::turn(Duration until) {
+  struct InTurn {
+    ReactorBase& reactor;
+    explicit InTurn(ReactorBase& r) : reactor(r) {
+      reactor.inTurn_ = true;
+      if (!reactor.inRun_) reactor.vitals_->enter();
+    }
+    ~InTurn() {
+      reactor.inTurn_ = false;
+      const std::uint64_t took = reactor.slow_.takeTurn();
+      if (took > reactor.vitals_->longestTurn.get()) reactor.vitals_->longestTurn.set(took);
+      if (!reactor.inRun_) reactor.vitals_->leave();
+    }
+  } const inTurn(*this);
+  vitals_->turns.add(1);
+  const bool nothing =
+      !threadQueue_->pending() && soon_.empty() && timers_.empty() && !stopRequested_ && writeBatch_.empty();
+  if (!nothing && !runCalls(until)) return;
+  pollOnce(until);
+}
+
+bool ReactorBase::runCalls(Duration& until) {
+  const bool wasLooping = looping_;
+  if (threadQueue_->pending() || !soon_.empty()) runQueues();
+  if (!timers_.empty()) runTimers();
+  if (stopRequested_ && !shutdownFired_) [[unlikely]] {
+    shutdownFired_ = true;
+    events_.fire("shutdown");
+  }
+  sendWritten();
+  if (wasLooping && !looping_) return false;
+  if (stopRequested_ && !shutdownFired_) until = Poller::dontWait;  // what was just let go of has called stop()
+  if (threadQueue_->pending() || !soon_.empty()) {
+    until = Poller::dontWait;
+  } else if (!timers_.empty() && timers_.top() < until) {
+    until = timers_.top();
+  }
+  return true;
+}
+
+void ReactorBase::pollOnce(Duration until) {
+  // The wait itself is not timed: the first event begins the first span, and each one ends its own.
+  slow_.forget();
+  poller_->setBeforeNext([](void* self) noexcept { static_cast<ReactorBase*>(self)->eventsBegin(); });
+  vitals_->waits();
+  try {
+    poller_->poll(until);
+    vitals_->works();
+    pollErrors_ = 0;
+  } catch (...) {
+    vitals_->works();
+    if (simulated_) {
+      looping_ = running_ = false;
+      throw;
+    }
+    pollFailed();
+    if (!looping_ && inRun_) throw;
+  }
+}
+
+void ReactorBase::pollFailed() noexcept {
+  report("Unexpected error in main loop.", Failure());
+  descriptors_.preen();
+  // A poller that cannot wait any more would have us spin.
+  if (++pollErrors_ < 100) return;
+  reactorLog().critical("the reactor cannot wait for events any more and ends its loop");
+  looping_ = running_ = false;
+}
+
+void ReactorBase::runQueue(std::vector<Function<void()>>& calls, const char* context, const char* kind) noexcept {
+  for (Function<void()>& call : calls) {
+    guarded(context, call);
+    vitals_->calls.add(1);
+    if (slow_.suspicious()) complainIfSlow([&] { return kind + typeName(call.targetType()); });
+    call = nullptr;
+    sendWritten();
+  }
+  calls.clear();
+}
+
+void ReactorBase::runQueues() noexcept {
+  if (threadQueue_->pending()) {
+    std::vector<Function<void()>> calls = std::move(taken_);
+    threadQueue_->take(calls);
+    slow_.begin();
+    runQueue(calls, "Unhandled Error while calling from thread", "a call from a thread of ");
+    taken_ = std::move(calls);  // for its memory
+  }
+  if (!soon_.empty()) {
+    std::vector<Function<void()>> calls = std::exchange(soon_, std::move(taken_));
+    slow_.begin();
+    runQueue(calls, "Unhandled Error in a call of the next turn", "a call of the next turn of ");
+    taken_ = std::move(calls);
+  }
+}
+
+void ReactorBase::runTimers() noexcept {
+  const Duration now = seconds();
+  if (timers_.top() > now) return;
+  passTime_ = now;
+  slow_.begin();
+  const bool wasLooping = looping_;
+  do {
+    {
+      TimerHeap::Due due = timers_.pop();
+      guarded("Unhandled Error while handling timed call", due);
+      vitals_->timers.add(1);
+      if (slow_.suspicious()) complainIfSlow([&due] { return "a timed call of " + typeName(due.targetType()); });
+    }
+    sendWritten();
+  } while (!timers_.empty() && timers_.top() <= now && !(wasLooping && !looping_));
+}
+
+void ReactorBase::complain(Duration took, const std::string& what) {
+  vitals_->slow.add(1);
+  const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
+  reactorLog().warn("the reactor was held up for " + std::to_string(milliseconds) + " ms by " + what +
+                    "; long work belongs into a thread (deferToThread)");
+}
+
+}  // namespace bight::detail
