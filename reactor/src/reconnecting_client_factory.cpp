@@ -4,7 +4,11 @@
 #include <cmath>
 #include <random>
 #include <stdexcept>
+#include <string>
 
+#include <bight/log.hpp>
+
+#include "duration_text.hpp"
 #include "random_seed.hpp"
 
 namespace bight {
@@ -44,6 +48,9 @@ void ReconnectingClientFactory::retry(Connector& connector) {
   if (options_.jitter > 0) next += next * options_.jitter * normal();
   delay_ = next >= most ? options_.maxDelay : Duration(static_cast<Duration::rep>(std::max(next, 0.0)));
   ++retries_;
+  static const Logger log("bight.service");
+  log.info("no connection to " + connector.getDestination().toString() + "; attempt " + std::to_string(retries_) +
+           " to get one again is in " + detail::durationText(delay_));
   // The connector keeps the factory, and the call keeps the connector.
   connector_ = connector.weak_from_this();
   call_ = clock_.callLater(delay_, [again = connector.shared_from_this()] {

@@ -415,6 +415,7 @@ BOOST_DATA_TEST_CASE(it_survives_its_server, reactors(), backend) {
 
 // C49: the delay, its growth, its limit; failed and lost alike; a success resets it.
 BOOST_AUTO_TEST_CASE(a_factory_reconnects) {
+  const testing::LogCapture log;
   Again again({.initialDelay = 1s, .maxDelay = 5s, .factor = 2, .jitter = 0});
   again.reactor.connectTCP("192.0.2.1", 80, again.factory);
   for (const auto delay : {1s, 2s, 4s, 5s, 5s}) {
@@ -426,6 +427,7 @@ BOOST_AUTO_TEST_CASE(a_factory_reconnects) {
     BOOST_TEST(again.connecting());
   }
   BOOST_TEST(again.factory->retries() == 5U);
+  BOOST_TEST(log.count("no connection to 192.0.2.1:80; attempt 3 to get one again is in 4 s") == 1U);
   again.connector().succeed();
   BOOST_TEST(again.factory->retries() == 0U);
   again.fail();  // lost

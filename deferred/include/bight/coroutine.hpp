@@ -19,8 +19,9 @@
 /// must live as long as its body; as a callback of a Deferred it does, since a stage is kept until the Deferred it
 /// returned has fired.
 ///
-/// g++ 12 miscompiles a `co_await` inside the condition of `if (a && b)`, `switch` and `while`, and inside braced
-/// initialisers: write one `co_await` per plain statement.
+/// g++ 12 miscompiles a `co_await` inside the condition of `if (a && b)`, `switch` and `while`, inside braced
+/// initialisers, and where what is awaited has braces in it, as `co_await run("make", {"-k"})`: write one `co_await` per
+/// plain statement, and give what has braces a name before.
 ///
 /// Twisted: `inlineCallbacks`, `Deferred.fromCoroutine`.
 #pragma once
