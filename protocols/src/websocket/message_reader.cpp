@@ -46,15 +46,14 @@ MessageReader::Event MessageReader::next(std::string_view& input) {
         return Event::frameBegin;
       case Stage::inflating:
         if (inflateOn()) return Event::data;
-        if (stage_ == Stage::frames && std::exchange(frameOver_, false)) {
-          if (const Event event = endFrame(); event != Event::needMore) return event;
-        }
         continue;
       case Stage::endMessage:
         stage_ = Stage::frames;
         return Event::messageEnd;
       case Stage::frames:
-        break;
+        if (!std::exchange(frameOver_, false)) break;
+        if (const Event event = endFrame(); event != Event::needMore) return event;
+        continue;
     }
     const std::size_t most = compressed_ ? sizeof(Scratch::deflated) : sizeof(Scratch::plain);
     switch (frames_.next(input, most)) {

@@ -3,7 +3,8 @@
 #include <array>
 #include <random>
 
-#include <boost/test/data/monomorphic.hpp>
+#include <boost/test/data/test_case.hpp>
+#include <boost/test/unit_test.hpp>
 
 #include <bight/testing/feeding.hpp>
 
@@ -101,6 +102,10 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_decompressed_is_refused) {
   BOOST_TEST(reading(frame(Opcode::continuation, hello, true), options) == "refused 1002");
   BOOST_TEST(reading(frame(Opcode::text, hello, true, false) + frame(Opcode::continuation, "", true), options) ==
              "refused 1002");
+  // The tail itself brings data, behind an empty last frame.
+  BOOST_TEST(reading(frame(Opcode::text, "\x0a", true, false) + frame(Opcode::continuation, "", false) +
+                         frame(Opcode::text, "next", false),
+                     options) == "refused 1007");
   // RSV1 without an agreement.
   BOOST_TEST(reading(frame(Opcode::text, hello, true), {}) == "refused 1002");
   // Text is checked after it was decompressed.

@@ -4,7 +4,8 @@
 #include <numeric>
 #include <random>
 
-#include <boost/test/data/monomorphic.hpp>
+#include <boost/test/data/test_case.hpp>
+#include <boost/test/unit_test.hpp>
 
 #include <bight/testing/feeding.hpp>
 #include <bight/websocket/message_reader.hpp>

@@ -1,0 +1,67 @@
+/// @file
+/// WebSocket beside other resources of an `http::Site`.
+///
+/// ```cpp
+/// root->putChild("echo", std::make_shared<websocket::Resource>(*reactor, [] { return std::make_shared<Echo>(); }));
+/// ```
+#pragma once
+
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+#include <bight/export.hpp>
+#include <bight/function.hpp>
+#include <bight/http/resource.hpp>
+#include <bight/time.hpp>
+#include <bight/websocket/protocol.hpp>
+
+namespace bight::websocket {
+
+/// The answer to a request that asks to speak WebSocket: 101, and `protocol` has the connection; or a refusal with the
+/// fitting status, and `protocol` is never connected. For resources that decide for themselves; others take a
+/// `Resource`.
+///
+/// A client that goes away while `onConnect()` waits cancels its Deferred.
+/// @param clock  the reactor, or a test's Clock
+/// @throws std::invalid_argument if `protocol` is null, or the options make no sense
+BIGHT_API http::Answer upgrade(ReactorTime& clock, const http::Request& request, std::shared_ptr<Protocol> protocol,
+                               std::shared_ptr<const Options> options);
+BIGHT_API http::Answer upgrade(ReactorTime& clock, const http::Request& request, std::shared_ptr<Protocol> protocol,
+                               Options options = {});
+
+/// A resource at which WebSocket is spoken, and at all addresses below it: each connection gets a protocol of its own.
+/// Requests for anything else are answered with 426.
+class BIGHT_API Resource : public http::Resource {
+ public:
+  using Make = Function<std::shared_ptr<Protocol>(http::Request&)>;
+
+  /// @param make   makes the protocol of a connection, and may take the request; null is answered with 404
+  /// @throws std::invalid_argument for options that make no sense
+  template <class F>
+    requires(std::is_invocable_r_v<std::shared_ptr<Protocol>, F&> ||
+             std::is_invocable_r_v<std::shared_ptr<Protocol>, F&, http::Request&>)
+  Resource(ReactorTime& clock, F make, Options options = {}) : Resource(clock, options, wrap(std::move(make))) {}
+  ~Resource() override;
+
+  http::Answer render(http::Request& request) override;
+  bool isLeaf() const noexcept override { return true; }
+
+ private:
+  Resource(ReactorTime& clock, Options& options, Make make);
+
+  template <class F>
+  static Make wrap(F make) {
+    if constexpr (std::is_invocable_v<F&, http::Request&>) {
+      return Make(std::move(make));
+    } else {
+      return Make([make = std::move(make)](http::Request&) mutable { return make(); });
+    }
+  }
+
+  ReactorTime& clock_;
+  const std::shared_ptr<const Options> options_;
+  Make make_;
+};
+
+}  // namespace bight::websocket
