@@ -36,7 +36,9 @@ BOOST_AUTO_TEST_CASE(the_users_own_fields_win) {
   Headers headers{{"date", "mine"}, {"content-type", "my/type"}, {"connection", "upgrade"}};
   appendResponseHead(
       out, {.date = "now", .contentType = "text/plain", .headers = &headers, .contentLength = {}, .close = true});
-  BOOST_TEST(out == "HTTP/1.1 200 OK\r\nConnection: close\r\ndate: mine\r\ncontent-type: my/type\r\nconnection: upgrade\r\n\r\n");
+  BOOST_TEST(
+      out ==
+      "HTTP/1.1 200 OK\r\nConnection: close\r\ndate: mine\r\ncontent-type: my/type\r\nconnection: upgrade\r\n\r\n");
 }
 
 BOOST_AUTO_TEST_CASE(how_a_message_ends_is_not_for_the_users_fields_to_say) {
