@@ -92,6 +92,7 @@ int main(int argc, char** argv) {
     const auto makeFactory = [&](Reactor& reactor) -> std::shared_ptr<Factory> {
       auto site = std::make_shared<http::Site>(reactor, std::make_shared<Echo>(reactor),
                                                http::SiteOptions{.streamBuffer = 2 * mostKept});
+      http::drainAtShutdown(reactor, site);
       if (!context) return site;
       return tls::wrapServer(reactor, std::move(site), *context);
     };

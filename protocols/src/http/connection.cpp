@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "locate.hpp"
 #include "site_state.hpp"
 
 namespace bight::http::detail {
@@ -29,6 +30,7 @@ Connection::~Connection() = default;
 // --- input ---
 
 void Connection::connectionMade() {
+  site_.came();
   site_.deadlines().set(*this, site_.after(site_.options().idleTimeout));
 }
 
@@ -46,6 +48,7 @@ void Connection::dataReceived(std::string_view data) {
     case State::skipping:
     case State::answering:
     case State::streaming:
+    case State::sending:
     case State::flushing:
     case State::upgrading:
       keep(data);
@@ -131,6 +134,12 @@ void Connection::beginRequest(Input& input, bool moreIsThere) {
   const RequestHead& head = input.parser.head();
   request_ = Request::make(head);
   request_->connection_ = this;
+  if (site_.logs()) {
+    RequestExtras& extras = RequestAccess::extras(*request_);
+    extras.begun = site_.clock().seconds();
+    extras.client = transport().getPeer().host();
+  }
+  answered_ = false;
   isHead_ = head.method == "HEAD";
   isOld_ = head.minorVersion == 0;
   close_ = !head.keepAlive;
@@ -296,6 +305,7 @@ void Connection::readOnSoon() {
 
 // From now on nobody waits for an answer here.
 void Connection::leave() noexcept {
+  if (site_.logs() && request_ && !answered_ && state_ != State::gone && !inRequest_) logAccess();
   state_ = State::gone;
   if (receiving_ && request_ && request_->pipe_) {
     receiving_ = false;
@@ -350,6 +360,7 @@ void Connection::timedOut() {
       break;
     }
     case State::lingering:
+    case State::sending:
       transport().abortConnection();
       break;
     case State::skipping:
@@ -377,6 +388,15 @@ void Connection::connectionLost(const Failure&) {
   site_.deadlines().remove(*this);
   leave();
   site_.giveInput(std::move(input_));
+  site_.went();
+}
+
+bool Connection::mustClose() const noexcept {
+  return close_ || mustContinue_ || site_.draining();
+}
+
+void Connection::drain() {
+  if (state_ == State::reading && !inRequest_ && !input_ && !soon_) lose();
 }
 
 }  // namespace bight::http::detail

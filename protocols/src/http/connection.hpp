@@ -11,6 +11,7 @@
 // A content that its resource reads itself arrives while the connection is answering or streaming (receiving_); what is left of it after the
 // answer is skipped:
 //
+//   sending: a file goes out, in slices of which each has its time.
 //   skipping: answered, and the rest of a short content is read and dropped; then reading.
 //   upgrading: "101 Switching Protocols" was said; when nobody looks at the request any more, the connection is given to another Protocol.
 //   flushing: answered, but the client does not read; the next request waits until what is buffered has gone out.
@@ -32,6 +33,7 @@
 #include <bight/protocol.hpp>
 
 #include "deadline_wheel.hpp"
+#include "gzip_encoder.hpp"
 
 namespace bight::http::detail {
 
@@ -61,6 +63,7 @@ struct StreamState final : Consumer {
   std::shared_ptr<const void> resource;  // the one that streams lives as long
   std::shared_ptr<Producer> producer;
   std::optional<std::uint64_t> left;  // of a length that was announced
+  std::unique_ptr<GzipEncoder> encoder;
   bool chunked;
   bool content;         // false for HEAD
   bool broken = false;  // the client did not read: no more is written
@@ -80,6 +83,8 @@ class Connection final : public Protocol, public HalfCloseable, public WheelEntr
 
   // For the Site: the connection's deadline is over.
   static void deadlinePassed(WheelEntry& entry) { static_cast<Connection&>(entry).timedOut(); }
+  // For the Site: no more requests; what is idle ends now, the others after their answer.
+  void drain();
 
   // For Request.
   void forgetRequest() noexcept;
@@ -97,7 +102,7 @@ class Connection final : public Protocol, public HalfCloseable, public WheelEntr
   void streamDropped() noexcept;
 
  private:
-  enum class State : std::uint8_t { reading, answering, streaming, skipping, flushing, upgrading, lingering, gone };
+  enum class State : std::uint8_t { reading, answering, streaming, sending, skipping, flushing, upgrading, lingering, gone };
 
   void timedOut();
 
@@ -126,6 +131,16 @@ class Connection final : public Protocol, public HalfCloseable, public WheelEntr
   void fail(const Failure& failure);
   static void failedUnseen(const Failure& failure);
   const Headers* moreHeaders() const noexcept;
+  bool mustClose() const noexcept;
+  bool shallCompress(const Response& response) const noexcept;
+  Response compressedResponse(const Response& response);
+  static void markCompressed(Headers& headers);
+  void sendContent(std::shared_ptr<FileContent> content);
+  Deferred<void> sendParts(std::shared_ptr<FileContent> content);
+  void partsSent(const Result<void>& result);
+  void writeContent(const StreamState& stream, std::string_view piece);
+  void noteAnswer(int status, std::uint64_t bytes) noexcept;
+  void logAccess(int status = 0, std::uint64_t bytes = 0);
   void respond(const Response& response);
   void refuse(int status, std::string_view sentence);
   void answered();

@@ -5,9 +5,12 @@
 #include <stdexcept>
 
 #include <bight/connection_errors.hpp>
+#include <bight/http/file_content.hpp>
 #include <bight/http/serializer.hpp>
 #include <bight/log.hpp>
 
+#include "answering.hpp"
+#include "gzip_encoder.hpp"
 #include "locate.hpp"
 #include "site_state.hpp"
 
@@ -20,25 +23,9 @@ const Logger& log() {
   return logger;
 }
 
-// A content up to this size is copied behind its head and goes out in one piece.
-constexpr std::size_t joinedContent = 4096;
+constexpr std::size_t largeContent = 8 * 1024 * 1024;
 // If more than this waits for the client to read, the next request waits too.
 constexpr std::size_t flushLimit = 128 * 1024;
-
-bool mayHaveContent(int status) noexcept {
-  return status >= 200 && status != 204 && status != 304;
-}
-
-// The user's own "Connection: close".
-bool saysClose(const Headers& headers) {
-  if (headers.empty()) return false;
-  for (std::string_view value : headers.getAll("Connection")) {
-    for (std::string_view option = nextListItem(value); !option.empty(); option = nextListItem(value)) {
-      if (equalsIgnoringCase(option, "close")) return true;
-    }
-  }
-  return false;
-}
 
 }  // namespace
 
@@ -84,6 +71,8 @@ void Connection::takeAnswer(Answer answer, std::shared_ptr<const void> from) {
     await(std::move(*any), std::move(from));
   } else if (auto* other = std::get_if<Upgrade>(&answer.what_)) {
     upgrade(std::move(*other));
+  } else if (auto* file = std::get_if<std::shared_ptr<FileContent>>(&answer.what_)) {
+    sendContent(std::move(*file));
   } else if (state_ == State::answering && !answered_) {
     throw std::logic_error("bight::http: a resource answered with the ResponseStream of another request");
   } else if (stream_) {
@@ -151,11 +140,39 @@ const Headers* Connection::moreHeaders() const noexcept {
   return request_ && request_->extras_ ? &request_->extras_->responseHeaders : nullptr;
 }
 
+// Whether a Compressed resource, and the response, ask for it.
+bool Connection::shallCompress(const Response& response) const noexcept {
+  const RequestExtras& extras = *request_->extras_;
+  if (extras.gzipLevel == 0 || response.status < 200 || response.status == 206 || !mayHaveContent(response.status) ||
+      response.headers.contains("Content-Encoding") || response.headers.contains("Content-Range"))
+    return false;
+  const std::string_view cache = response.headers.get("Cache-Control").value_or("");
+  if (cache.find("no-transform") != std::string_view::npos) return false;
+  if (state_ == State::answering && response.body.size() < extras.gzipFrom) return false;
+  return isCompressible(response.headers.get("Content-Type").value_or(response.type.text()));
+}
+
+// Says in its fields that a content is compressed.
+void Connection::markCompressed(Headers& headers) {
+  headers.set("Content-Encoding", "gzip");
+  const std::optional<std::string_view> tag = headers.get("ETag");
+  if (tag && !tag->starts_with("W/")) headers.set("ETag", "W/" + std::string(*tag));
+}
+
+Response Connection::compressedResponse(const Response& response) {
+  RequestExtras& extras = *request_->extras_;
+  Response smaller{response.status, response.type, response.headers, gzip(response.body, extras.gzipLevel)};
+  extras.gzipLevel = 0;
+  markCompressed(smaller.headers);
+  return smaller;
+}
+
 void Connection::respond(const Response& response) {
   if (state_ != State::answering || answered_) return;  // a stream was the answer
   if (response.status < 200)
     throw std::logic_error("bight::http: a response's status is at least 200, not " + std::to_string(response.status));
-  const bool closes = close_ || mustContinue_ || saysClose(response.headers);
+  if (request_ && request_->extras_ && shallCompress(response)) return respond(compressedResponse(response));
+  const bool closes = mustClose() || saysClose(response.headers);
   const bool content = mayHaveContent(response.status);
   ResponseHead head;
   head.status = response.status;
@@ -169,12 +186,15 @@ void Connection::respond(const Response& response) {
   std::string& out = site_.scratch();
   appendResponseHead(out, head);  // may throw: nothing has been sent then
   close_ = closes;
+  noteAnswer(response.status, content && !isHead_ ? response.body.size() : 0);
   if (!content || isHead_) {
     transport().write(out);
   } else if (response.body.size() <= joinedContent) {
     out += response.body;
     transport().write(out);
   } else {
+    // What is one write to us may be many below a layer, each of which finds more waiting than a transport takes.
+    if (response.body.size() > largeContent) transport().setMaxWriteBuffer(2 * response.body.size() + largeContent);
     transport().writeSequence({out, response.body});
   }
   answered();
@@ -191,8 +211,47 @@ void Connection::refuse(int status, std::string_view sentence) {
                            .close = true});
   if (!request_ || !isHead_) out += response.body;
   transport().write(out);
+  if (site_.logs()) {
+    noteAnswer(status, response.body.size());
+    logAccess(status, response.body.size());
+  }
   request_.reset();
   linger();
+}
+
+// --- the access log ---
+
+void Connection::noteAnswer(int status, std::uint64_t bytes) noexcept {
+  if (!request_ || !request_->extras_) return;
+  request_->extras_->status = status;
+  request_->extras_->sent += bytes;
+}
+
+// Of the present request; of bytes that are none: status and size of what they were answered.
+void Connection::logAccess(int status, std::uint64_t bytes) {
+  AccessEntry entry;
+  entry.time = std::chrono::system_clock::now();
+  std::string client;
+  entry.status = status;
+  entry.bytes = bytes;
+  if (request_ && request_->extras_) {
+    const RequestExtras& extras = *request_->extras_;
+    entry.client = extras.client;
+    entry.user = extras.user;
+    entry.method = request_->method();
+    entry.target = request_->target();
+    entry.minorVersion = request_->minorVersion();
+    entry.host = request_->host();
+    entry.referer = request_->header("Referer").value_or("");
+    entry.userAgent = request_->header("User-Agent").value_or("");
+    entry.status = extras.status;
+    entry.bytes = extras.sent;
+    entry.took = site_.clock().seconds() - extras.begun;
+  } else {
+    client = transport().getPeer().host();
+    entry.client = client;
+  }
+  site_.log(entry);
 }
 
 void Connection::forgetRequest() noexcept {
@@ -212,6 +271,7 @@ void Connection::proceed() {
   if (forgotten_) request_.reset();
   if (awaiting_ || !answered_) return;
   if (state_ == State::gone) return request_.reset();
+  if (site_.logs() && request_) logAccess();
   if (receiving_) return skipContent();
   request_.reset();
   if (state_ == State::upgrading) {
@@ -223,16 +283,14 @@ void Connection::proceed() {
 
 // On to the next request.
 void Connection::goOn() {
-  if (close_) return paused_ || lingers_ ? linger() : lose();
+  if (mustClose()) return paused_ || lingers_ ? linger() : lose();
   if (const std::size_t buffered = transport().writeBufferSize(); buffered > flushLimit) {
     state_ = State::flushing;
     measure_ = static_cast<std::uint32_t>(std::min<std::size_t>(buffered, UINT32_MAX));
     site_.deadlines().set(*this, site_.after(site_.options().sendTimeout));
     transport().drained().addBoth([self = shared_from_this(), this](Result<void>) {
       if (state_ != State::flushing) return;
-      state_ = State::reading;
-      site_.deadlines().set(*this, site_.after(site_.options().idleTimeout));
-      readOnSoon();
+      goOn();
     });
     return;
   }
@@ -249,100 +307,13 @@ void Connection::skipContent() {
   state_ = State::skipping;
   pipe->fail(Failure(IncompleteBody(pipe->received(), pipe->length(), "the request was answered")));
   if (state_ != State::skipping) return;  // whoever read it has closed the connection
-  if (close_ || mustContinue_) {
+  if (mustClose()) {
     receiving_ = contentPaused_ = false;
     return linger();
   }
   site_.deadlines().set(*this, site_.after(site_.options().bodyTimeout));
   contentPaused_ = false;
   if (paused_ && !soon_) readOnSoon();
-}
-
-// --- streams ---
-
-std::shared_ptr<StreamState> Connection::openStream(const Request& request, const Response& response,
-                                                    std::optional<std::uint64_t> length) {
-  if (request_.get() != &request || state_ != State::answering || answered_) {
-    throw std::logic_error("bight::http::ResponseStream: the request is answered already, or its client has gone");
-  }
-  if (!mayHaveContent(response.status)) {
-    throw std::logic_error("bight::http::ResponseStream: a response with the status " +
-                           std::to_string(response.status) + " has no content to stream");
-  }
-  const bool chunked = !isOld_ && !length;
-  const bool closes =
-      close_ || (isOld_ && !length) || (mustContinue_ && !request.readerTaken_) || saysClose(response.headers);
-  std::string& out = site_.scratch();
-  appendResponseHead(out, {.status = response.status,
-                           .date = site_.date(),
-                           .contentType = response.type.text(),
-                           .headers = &response.headers,
-                           .more = moreHeaders(),
-                           .contentLength = length,
-                           .chunked = chunked,
-                           .close = closes,
-                           .keepAlive = isOld_});
-  auto stream = std::make_shared<StreamState>(*this, chunked, !isHead_);
-  stream->left = length;
-  close_ = closes;
-  state_ = State::streaming;
-  stream_ = stream.get();
-  transport().write(out);
-  streamWrite(*stream, response.body);
-  return stream;
-}
-
-bool Connection::streamWrite(StreamState& stream, std::string_view piece) {
-  if (stream.broken) return false;
-  if (stream.left) {
-    if (piece.size() > *stream.left) {
-      throw std::logic_error("bight::http::ResponseStream: this would be more than the " +
-                             std::to_string(*stream.left) + " bytes that are left of the announced length");
-    }
-    *stream.left -= piece.size();
-  }
-  if (piece.empty() || !stream.content) return true;
-  if (!stream.chunked) {
-    transport().write(piece);
-  } else {
-    std::string& out = site_.scratch();
-    if (piece.size() <= joinedContent) {
-      appendChunk(out, piece);
-      transport().write(out);
-    } else {
-      appendChunkSize(out, piece.size());
-      transport().writeSequence({out, piece, "\r\n"});
-    }
-  }
-  if (transport().writeBufferSize() > site_.options().streamBuffer) {
-    stream.broken = true;  // its end is told by connectionLost, not from inside write()
-    transport().abortConnection();
-    return false;
-  }
-  return true;
-}
-
-void Connection::streamFinish() {
-  const std::shared_ptr<Protocol> self = shared_from_this();
-  if (stream_->content && stream_->left.value_or(0) > 0) return cutStream();  // the client shall not take it for all
-  StreamState& stream = *std::exchange(stream_, nullptr);
-  if (stream.chunked && stream.content && !stream.broken) transport().write("0\r\n\r\n");
-  state_ = State::answering;
-  answered_ = true;
-  stream.over(true);
-  proceed();
-}
-
-// The last handle has gone without finish(): the client must not take what it got for the whole.
-void Connection::streamDropped() noexcept {
-  stream_ = nullptr;  // it is being destroyed
-  cutStream();
-}
-
-void Connection::cutStream() noexcept {
-  answered_ = true;
-  leave();
-  transport().loseConnection();
 }
 
 }  // namespace bight::http::detail

@@ -27,6 +27,7 @@ void DeadlineWheel::link(WheelEntry& entry, std::uint32_t second) noexcept {
 
 void DeadlineWheel::hang(WheelEntry& entry) {
   remove(entry);
+  if (entry.deadline_ == 0) return link(entry, resting);
   const std::uint32_t present = now();
   link(entry, std::clamp(entry.deadline_, present, present + size - 1));  // once around at most
   if (!turning_ && (timerAt_ == 0 || entry.lookAt_ < timerAt_)) arm();
@@ -62,9 +63,9 @@ void DeadlineWheel::turn() {
     remove(*entry);
     if (entry->deadline_ >= present) {
       hang(*entry);
-    } else if (entry->deadline_ != 0) {
-      entry->deadline_ = 0;
-      passed_(*entry);
+    } else {
+      link(*entry, resting);
+      if (std::exchange(entry->deadline_, 0) != 0) passed_(*entry);
     }
   }
   turning_ = false;

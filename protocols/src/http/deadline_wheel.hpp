@@ -47,9 +47,12 @@ class DeadlineWheel {
   // Sets the deadline, in seconds as `now` counts them; 0 for none.
   void set(WheelEntry& entry, std::uint32_t deadline) {
     entry.deadline_ = deadline;
-    if (deadline != 0 && (entry.lookAt_ == 0 || deadline < entry.lookAt_)) hang(entry);
+    if (entry.lookAt_ == 0 || (deadline != 0 && deadline < entry.lookAt_)) hang(entry);
   }
   void clear(WheelEntry& entry) noexcept { entry.deadline_ = 0; }
+  // Calls `f` for each entry that ever had a deadline and was not removed. It may remove any.
+  template <class F>
+  void forEach(F f);
   // Takes the entry out: it is going away.
   void remove(WheelEntry& entry) noexcept;
 
@@ -60,8 +63,12 @@ class DeadlineWheel {
   static constexpr std::uint32_t size = 128;
   static constexpr std::uint32_t due =
       ~std::uint32_t{0};  // in place of a second: the bucket of those whose second has come
+  static constexpr std::uint32_t resting = due - 1;  // that of those which have no deadline
+  static constexpr std::uint32_t walked = due - 2;   // that of those which forEach has seen
 
-  WheelEntry*& bucket(std::uint32_t second) noexcept { return buckets_[second == due ? size : second % size]; }
+  WheelEntry*& bucket(std::uint32_t second) noexcept {
+    return buckets_[second >= walked ? size + (due - second) : second % size];
+  }
   void hang(WheelEntry& entry);
   void link(WheelEntry& entry, std::uint32_t second) noexcept;
   void arm();
@@ -69,10 +76,31 @@ class DeadlineWheel {
 
   ReactorTime& clock_;
   Passed passed_;
-  std::array<WheelEntry*, size + 1> buckets_{};
+  std::array<WheelEntry*, size + 3> buckets_{};
   DelayedCall timer_;
   std::uint32_t timerAt_ = 0;  // the second the timer is set for; 0 if there is none
   bool turning_ = false;
 };
+
+// Each is put aside before it is seen, so that whatever `f` does to others cannot disturb the walk; then all go back.
+template <class F>
+void DeadlineWheel::forEach(F f) {
+  for (WheelEntry*& first : buckets_) {
+    if (&first == &bucket(walked)) continue;
+    while (WheelEntry* entry = first) {
+      remove(*entry);
+      link(*entry, walked);
+      f(*entry);
+    }
+  }
+  while (WheelEntry* entry = bucket(walked)) {
+    remove(*entry);
+    if (entry->deadline_ != 0) {
+      hang(*entry);
+    } else {
+      link(*entry, resting);
+    }
+  }
+}
 
 }  // namespace bight::http::detail

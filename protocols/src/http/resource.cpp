@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include <bight/http/file_content.hpp>
+
 namespace bight::http {
 
 Deferred<Response> Answer::response() && {
@@ -11,6 +13,7 @@ Deferred<Response> Answer::response() && {
   if (auto* deferred = std::get_if<Deferred<Answer>>(&what_)) {
     return std::move(*deferred).addCallback([](Answer answer) { return std::move(answer).response(); });
   }
+  if (auto* file = std::get_if<std::shared_ptr<FileContent>>(&what_)) return succeed((*file)->head);
   return fail<Response>(
       std::logic_error("bight::http: this answer is a stream or an upgrade: a connection shows what becomes of it"));
 }

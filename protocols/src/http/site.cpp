@@ -3,6 +3,7 @@
 
 #include <bight/http/serializer.hpp>
 #include <bight/http/server.hpp>
+#include <bight/log.hpp>
 
 #include "block_cache.hpp"
 #include "connection.hpp"
@@ -35,6 +36,37 @@ SiteState::SiteState(ReactorTime& clock, std::shared_ptr<Resource> root, const S
 
 SiteState::~SiteState() {
   if (stale_.active()) stale_.cancel();
+  if (drainLimit_.active()) drainLimit_.cancel();
+}
+
+void SiteState::went() {
+  if (--connections_ != 0 || !draining_) return;
+  if (drainLimit_.active()) drainLimit_.cancel();
+  for (const Promise<void>& promise : std::exchange(drained_, {})) {
+    if (!promise.called()) promise.callback();
+  }
+}
+
+Deferred<void> SiteState::drain(Duration limit) {
+  draining_ = true;
+  deadlines_.forEach([](WheelEntry& entry) { static_cast<Connection&>(entry).drain(); });
+  if (connections_ == 0) return succeed();
+  if (!drainLimit_.active()) {
+    drainLimit_ = clock_.callLater(std::max(limit, Duration(0)), [this] {
+      deadlines_.forEach([](WheelEntry& entry) { static_cast<Connection&>(entry).transport().abortConnection(); });
+    });
+  }
+  Deferred<void> done;
+  drained_.push_back(done.promise());
+  return done;
+}
+
+void SiteState::log(const AccessEntry& entry) noexcept {
+  try {
+    accessLog_(entry);
+  } catch (...) {
+    Logger("bight.http").failure("while writing the access log", Failure());
+  }
 }
 
 void SiteState::refresh() {
@@ -76,7 +108,24 @@ Site::Site(ReactorTime& clock, std::shared_ptr<Resource> root, SiteOptions optio
 
 Site::~Site() = default;
 
+Deferred<void> Site::drain(Duration limit) {
+  return state_->drain(limit);
+}
+
+void Site::setAccessLog(Function<void(const AccessEntry&)> log) {
+  state_->setAccessLog(std::move(log));
+}
+
+void drainAtShutdown(ReactorCore& reactor, std::shared_ptr<Site> site, Duration limit, std::shared_ptr<Port> port) {
+  if (!site) throw std::invalid_argument("bight::http::drainAtShutdown: the site is null");
+  reactor.addSystemEventTrigger(Phase::before, "shutdown", [site = std::move(site), limit, port = std::move(port)] {
+    if (port) port->stopListening();
+    return site->drain(limit);
+  });
+}
+
 std::shared_ptr<Protocol> Site::buildProtocol(const Address&) {
+  if (state_->draining()) return nullptr;
   return std::allocate_shared<detail::Connection>(detail::BlockAllocator<detail::Connection>(), *state_);
 }
 

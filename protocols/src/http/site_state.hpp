@@ -66,6 +66,16 @@ class SiteState {
                                                        std::chrono::seconds(1));
   }
 
+  // Connections, from their beginning to their end.
+  void came() noexcept { ++connections_; }
+  void went();
+  bool draining() const noexcept { return draining_; }
+  Deferred<void> drain(Duration limit);
+
+  bool logs() const noexcept { return static_cast<bool>(accessLog_); }
+  void log(const AccessEntry& entry) noexcept;
+  void setAccessLog(Function<void(const AccessEntry&)> accessLog) { accessLog_ = std::move(accessLog); }
+
   // One that holds nothing.
   std::unique_ptr<Input> takeInput();
   void giveInput(std::unique_ptr<Input> input) noexcept;
@@ -91,7 +101,12 @@ class SiteState {
   std::string date_;
   std::uint32_t second_ = 0;
   bool fresh_ = false;
+  bool draining_ = false;
+  std::size_t connections_ = 0;
   DelayedCall stale_;
+  DelayedCall drainLimit_;
+  std::vector<Promise<void>> drained_;
+  Function<void(const AccessEntry&)> accessLog_;
 };
 
 }  // namespace bight::http::detail

@@ -119,6 +119,7 @@ void Connection::upgrade(Upgrade upgrade) {
   std::string& out = site_.scratch();
   appendResponseHead(out, {.status = 101, .date = site_.date(), .headers = &upgrade.headers, .more = moreHeaders()});
   transport().write(out);
+  noteAnswer(101, 0);
   state_ = State::upgrading;
   answered_ = true;
   site_.upgradeTo = std::move(upgrade.protocol);
@@ -132,6 +133,7 @@ void Connection::switchOver() {
   if (input_) early = input_->unread();
   site_.giveInput(std::move(input_));
   site_.deadlines().remove(*this);
+  site_.went();
   state_ = State::gone;
   if (below->disconnecting()) return;
   if (!early.empty()) next = makeWrapper<EarlyInput>(std::move(next), site_.clock(), std::move(early));

@@ -22,8 +22,10 @@
 
 namespace bight::http {
 
-/// What `Resource::render` returns: a Response, a stream that has been opened, an Upgrade, or a Deferred of a Response
-/// or of any Answer (so also what a coroutine returns).
+struct FileContent;
+
+/// What `Resource::render` returns: a Response, a stream that has been opened, a file (file_content.hpp), an Upgrade, or a
+/// Deferred of a Response or of any Answer (so also what a coroutine returns).
 ///
 /// A Deferred that fails is answered with 500 and logged; the client learns nothing about it. Except that a
 /// `StatusError` is answered with its status and its sentence. When the client goes away first, the Deferred is
@@ -34,19 +36,21 @@ class BIGHT_API Answer {
   Answer(Deferred<Response>&& deferred) : what_(std::move(deferred)) {}  // NOLINT(google-explicit-constructor)
   Answer(ResponseStream stream) : what_(std::move(stream)) {}            // NOLINT(google-explicit-constructor)
   Answer(Upgrade upgrade) : what_(std::move(upgrade)) {}                 // NOLINT(google-explicit-constructor)
+  Answer(std::shared_ptr<FileContent> file) : what_(std::move(file)) {}  // NOLINT(google-explicit-constructor)
   Answer(Deferred<Answer>&& deferred) : what_(std::move(deferred)) {}    // NOLINT(google-explicit-constructor)
 
   /// The same answer, which keeps `resource` (or anything else) alive until it has been given.
   Answer&& keeping(std::shared_ptr<const void> resource) &&;
 
-  /// The response, now or when it is there: what a test of a resource looks at. Fails with std::logic_error if the
-  /// answer is a stream or an upgrade, of which only a connection can show what becomes of it.
+  /// The response, now or when it is there: what a test of a resource looks at. That of a file has no content. Fails with
+  /// std::logic_error if the answer is a stream or an upgrade, of which only a connection can show what becomes of it.
   Deferred<Response> response() &&;
 
  private:
   friend class detail::Connection;
 
-  std::variant<Response, Deferred<Response>, ResponseStream, Upgrade, Deferred<Answer>> what_;
+  std::variant<Response, Deferred<Response>, ResponseStream, Upgrade, Deferred<Answer>, std::shared_ptr<FileContent>>
+      what_;
   std::shared_ptr<const void> kept_;
 };
 

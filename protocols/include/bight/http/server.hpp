@@ -6,10 +6,15 @@
 #include <cstddef>
 #include <memory>
 
+#include <bight/core.hpp>
+#include <bight/deferred.hpp>
 #include <bight/export.hpp>
 #include <bight/factory.hpp>
+#include <bight/function.hpp>
+#include <bight/http/access_log.hpp>
 #include <bight/http/limits.hpp>
 #include <bight/http/resource.hpp>
+#include <bight/tcp.hpp>
 #include <bight/time.hpp>
 
 namespace bight::http {
@@ -53,8 +58,29 @@ class BIGHT_API Site : public Factory {
 
   std::shared_ptr<Protocol> buildProtocol(const Address& peer) override;
 
+  /// Ends what is idle at once and everything else after its present answer; new connections are refused. Fires when
+  /// the last one has ended. What is not through after `limit`, such as a long poll, is aborted. For good: there is no
+  /// way back.
+  Deferred<void> drain(Duration limit = std::chrono::seconds(8));
+
+  /// From now on `log` is called for each request that has been answered or given up. What it throws is logged. A request
+  /// that waits costs more then: it is kept to be logged, whatever `Request::forget` says.
+  ///
+  ///     site->setAccessLog([&](const http::AccessEntry& entry) { std::cout << http::combinedLogLine(entry) << '\n'; });
+  void setAccessLog(Function<void(const AccessEntry&)> log);
+
  private:
   std::unique_ptr<detail::SiteState> state_;
 };
+
+/// Has the shutdown of `reactor`, by `stop()` or SIGTERM, wait for `site` to drain, for at most `limit`. If `port` is
+/// given, it stops listening first. With this a program that is told to end answers what it was asked, and ends:
+///
+///     auto site = std::make_shared<http::Site>(*reactor, root);
+///     auto port = reactor->listenTCP(8000, site);
+///     http::drainAtShutdown(*reactor, site, 8s, port);
+///     reactor->run();
+BIGHT_API void drainAtShutdown(ReactorCore& reactor, std::shared_ptr<Site> site,
+                               Duration limit = std::chrono::seconds(8), std::shared_ptr<Port> port = nullptr);
 
 }  // namespace bight::http
