@@ -339,6 +339,13 @@ Deferred<void> File::close() {
   });
 }
 
+File adoptFile(ReactorThreads& reactor, FileDescriptor descriptor, std::string path) {
+  if (!descriptor) throw std::invalid_argument("adoptFile needs a descriptor, and got none");
+  auto state = std::make_shared<File::State>(reactor, std::move(path), descriptor.get());
+  static_cast<void>(descriptor.release());
+  return File(std::move(state));
+}
+
 Deferred<File> openFile(ReactorThreads& reactor, std::string path, OpenMode mode, unsigned permissions) {
   needNoNul(path);
   return deferToThread(reactor, [&reactor, path = std::move(path), flags = flagsOf(mode), permissions] {

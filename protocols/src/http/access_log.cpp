@@ -48,8 +48,8 @@ std::string combinedLogLine(const AccessEntry& entry) {
     appendEscaped(line, entry.target);
     line += " HTTP/1." + std::to_string(entry.minorVersion);
   }
-  line += "\" " + (entry.status ? std::to_string(entry.status) : std::string("-")) + " " +
-          std::to_string(entry.bytes) + " \"";
+  line += "\" " + (entry.status ? std::to_string(entry.status) : std::string("-")) + " " + std::to_string(entry.bytes) +
+          " \"";
   appendEscaped(line, entry.referer);
   line += "\" \"";
   appendEscaped(line, entry.userAgent);

@@ -21,7 +21,8 @@ int weightOf(std::string_view parameters) noexcept {
     parameters.remove_prefix(std::min(end + 1, parameters.size()));
     if (one.size() < 3 || (one[0] != 'q' && one[0] != 'Q') || one[1] != '=') continue;
     const std::string_view number = one.substr(2);
-    if (number.size() > 5 || (number[0] != '0' && number[0] != '1') || (number.size() > 1 && number[1] != '.')) return -1;
+    if (number.size() > 5 || (number[0] != '0' && number[0] != '1') || (number.size() > 1 && number[1] != '.'))
+      return -1;
     int weight = (number[0] - '0') * 1000;
     int unit = 100;
     for (char c : number.size() > 2 ? number.substr(2) : std::string_view()) {

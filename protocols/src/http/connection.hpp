@@ -102,7 +102,17 @@ class Connection final : public Protocol, public HalfCloseable, public WheelEntr
   void streamDropped() noexcept;
 
  private:
-  enum class State : std::uint8_t { reading, answering, streaming, sending, skipping, flushing, upgrading, lingering, gone };
+  enum class State : std::uint8_t {
+    reading,
+    answering,
+    streaming,
+    sending,
+    skipping,
+    flushing,
+    upgrading,
+    lingering,
+    gone
+  };
 
   void timedOut();
 

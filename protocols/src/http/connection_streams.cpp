@@ -27,13 +27,12 @@ std::shared_ptr<StreamState> Connection::openStream(const Request& request, cons
   const bool chunked = !isOld_ && !length;
   const bool closes = close_ || site_.draining() || (isOld_ && !length) || (mustContinue_ && !request.readerTaken_) ||
                       saysClose(response.headers);
-  auto stream = std::make_shared<StreamState>(*this, chunked, !isHead_);
-  stream->left = length;
+  std::unique_ptr<GzipEncoder> encoder;
   Headers headers;
   const Headers* fields = &response.headers;
   state_ = State::streaming;  // a short first piece is no reason not to compress
   if (!length && request.extras_ && shallCompress(response)) {
-    stream->encoder = std::make_unique<GzipEncoder>(request.extras_->gzipLevel);
+    encoder = std::make_unique<GzipEncoder>(request.extras_->gzipLevel);
     headers = response.headers;
     markCompressed(headers);
     fields = &headers;
@@ -49,6 +48,9 @@ std::shared_ptr<StreamState> Connection::openStream(const Request& request, cons
                            .chunked = chunked,
                            .close = closes,
                            .keepAlive = isOld_});
+  auto stream = std::make_shared<StreamState>(*this, chunked, !isHead_);
+  stream->left = length;
+  stream->encoder = std::move(encoder);
   close_ = closes;
   noteAnswer(response.status, 0);
   state_ = State::streaming;

@@ -62,7 +62,7 @@ class DeadlineWheel {
  private:
   static constexpr std::uint32_t size = 128;
   static constexpr std::uint32_t due =
-      ~std::uint32_t{0};  // in place of a second: the bucket of those whose second has come
+      ~std::uint32_t{0};                             // in place of a second: the bucket of those whose second has come
   static constexpr std::uint32_t resting = due - 1;  // that of those which have no deadline
   static constexpr std::uint32_t walked = due - 2;   // that of those which forEach has seen
 

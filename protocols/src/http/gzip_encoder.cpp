@@ -69,7 +69,8 @@ bool isCompressible(std::string_view mediaType) noexcept {
   const std::string_view type = trimWhitespace(mediaType.substr(0, mediaType.find(';')));
   if (type.size() > 5 && equalsIgnoringCase(type.substr(0, 5), "text/")) return true;
   for (const std::string_view suffix : {"+json", "+xml"}) {
-    if (type.size() > suffix.size() && equalsIgnoringCase(type.substr(type.size() - suffix.size()), suffix)) return true;
+    if (type.size() > suffix.size() && equalsIgnoringCase(type.substr(type.size() - suffix.size()), suffix))
+      return true;
   }
   for (const std::string_view known :
        {"application/json", "application/javascript", "application/xml", "application/x-ndjson", "application/wasm",

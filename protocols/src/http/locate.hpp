@@ -22,6 +22,7 @@ struct RequestAccess {
   static Answer render(const std::shared_ptr<Resource>& root, Request& request);
 
   static RequestExtras& extras(Request& request);
+  static const RequestExtras* findExtras(const Request& request) noexcept { return request.extras_.get(); }
   static std::uint16_t& below(Request& request) noexcept { return request.below_; }
 };
 

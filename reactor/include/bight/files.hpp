@@ -24,6 +24,7 @@
 
 #include <bight/deferred.hpp>
 #include <bight/export.hpp>
+#include <bight/file_descriptor.hpp>
 #include <bight/threads.hpp>
 
 namespace bight {
@@ -116,6 +117,10 @@ class BIGHT_API File {
 /// @param permissions of a file that is made; the process's umask is taken from them
 BIGHT_API Deferred<File> openFile(ReactorThreads& reactor, std::string path, OpenMode mode = OpenMode::read,
                                   unsigned permissions = 0666);
+
+/// A file that has been opened already, by other means; `path` names it in failures.
+/// @throws std::invalid_argument if there is no descriptor
+BIGHT_API File adoptFile(ReactorThreads& reactor, FileDescriptor descriptor, std::string path);
 
 /// All that is in a file. One that is longer than `most` is not read, and fails with EFBIG.
 BIGHT_API Deferred<std::string> readFile(ReactorThreads& reactor, std::string path, std::size_t most = File::mostRead);
