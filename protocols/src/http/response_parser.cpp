@@ -112,9 +112,10 @@ ResponseParser::Step ResponseParser::concludeHead(const char* base) {
   const bool success = head_.status >= 200 && head_.status < 300;
   head_.upgrade = head_.status == 101 || (request_ == Request::connect && success);
   const bool contentless = request_ == Request::head || head_.status == 204 || head_.status == 304;
-  const bool untilEnd = !contentless && !head_.chunked && (sawTransferEncoding_ || !head_.contentLength);
+  head_.untilEnd = !contentless && !head_.chunked && !head_.upgrade && head_.status >= 200 &&
+                   (sawTransferEncoding_ || !head_.contentLength);
   head_.keepAlive =
-      !sawClose_ && (head_.minorVersion >= 1 || sawKeepAlive_) && !head_.upgrade && (!untilEnd || head_.status < 200);
+      !sawClose_ && (head_.minorVersion >= 1 || sawKeepAlive_) && !head_.upgrade && !head_.untilEnd;
   if (head_.contentLength && *head_.contentLength > limits_.body && !contentless && !head_.upgrade) {
     return refuse(413, "The content is too large.");
   }

@@ -16,6 +16,7 @@ namespace bight::http {
 /// more: 101, or success for CONNECT.
 struct ReceivedHead : MessageHead {
   int status = 0;           ///< 100 to 999
+  bool untilEnd = false;    ///< there is a content, and it goes on until the connection ends
   std::string_view reason;  ///< the phrase behind the status; may be empty
 };
 
