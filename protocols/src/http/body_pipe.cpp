@@ -21,10 +21,13 @@ class BodyPipe::Outlet final : public PushProducer {
     if (!pipe_ || paused_) return;
     paused_ = true;
     ++pipe_->holds_;
+    pipe_->consumerPaused_ = true;
+    pipe_->settle();  // at once: what comes now can only wait
   }
   void resumeProducing() override {
     if (!pipe_ || !std::exchange(paused_, false)) return;
     --pipe_->holds_;
+    pipe_->consumerPaused_ = false;
     pipe_->giveEach();
   }
   void stopProducing() override {
@@ -247,6 +250,7 @@ void BodyPipe::giveUp(Failure why) {
 
 Deferred<void> BodyPipe::pipeTo(Consumer& consumer) {
   demandIdle();
+  consumerPaused_ = false;
   auto outlet = std::make_shared<Outlet>(*this);
   consumer.registerProducer(std::shared_ptr<PushProducer>(outlet));
   if (outlet->stopped()) return bight::fail<void>(ConnectionLost("The content's consumer is gone."));
@@ -275,7 +279,7 @@ void BodyPipe::settle() {
     return;
   }
   if (!source_) return;
-  const bool much = mode_ != Mode::all && unread_.size() > mostUnread;
+  const bool much = mode_ != Mode::all && (unread_.size() > mostUnread || (mode_ == Mode::each && consumerPaused_));
   if (much == paused_) return;
   paused_ = much;
   if (much) {

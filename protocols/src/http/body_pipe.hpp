@@ -111,6 +111,7 @@ class BodyPipe final {
   bool handleGone_ = false;
   bool giving_ = false;  // giveEach is running: what is pushed meanwhile waits
   bool keepPieces_ = false;
+  bool consumerPaused_ = false;  // by pipeTo
   unsigned holds_ = 0;  // why the next piece has to wait: a Deferred, a paused outlet
   std::size_t limit_ = 0;
   std::string unread_;

@@ -9,6 +9,10 @@ namespace bight::http {
 
 namespace detail {
 
+namespace {
+constexpr std::size_t mostWaiting = 16 * 1024;
+}
+
 StreamState::~StreamState() {
   if (!connection) return;
   Connection& owner = *connection;
@@ -35,6 +39,8 @@ void StreamState::write(std::string_view piece) {
 
 void StreamState::registerProducer(std::shared_ptr<PushProducer> one) {
   if (!connection) return one->stopProducing();
+  // Whoever can be paused is paused early: what waits is the system's to hold, which does it for nothing.
+  connection->transport().setWriteBufferLimits(mostWaiting, 0);
   connection->transport().registerProducer(one);
   producer = std::move(one);
 }

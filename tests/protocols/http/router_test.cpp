@@ -58,6 +58,38 @@ BOOST_AUTO_TEST_CASE(what_is_written_out_goes_before_parameters_and_those_before
   BOOST_CHECK_THROW(bodyOf(router, "GET", "/rooms/%zz"), StatusError);
 }
 
+BOOST_AUTO_TEST_CASE(a_router_is_a_list_of_functions) {
+  std::string log;
+  // region: routes
+  auto router = std::make_shared<Router>();
+  router->on("GET", "/rooms/{room}",
+             [](Request& request) { return Response::text("in " + std::string(request.parameter("room"))); });
+  router->on("POST", "/rooms/{room}/messages", [](Request& request) -> Deferred<Response> {
+    const Form form = request.form();
+    co_return Response::text(std::string(form.get("text").value_or("")), 201);
+  });
+  router->on("GET", "/files/{path...}", [](Request& request) {
+    return Response::redirect("https://files.example/" + percentEncode(request.parameter("path")));
+  });
+  // endregion: routes
+  // region: middleware
+  router->use([&log](Request& request, const Next& next) -> Answer {
+    if (request.header("User-Agent") == "grabber") return Response::error(403, "Please don't.");
+    request.responseHeaders().add("X-Content-Type-Options", "nosniff");
+    log += request.path();
+    return next(request);
+  });
+  // endregion: middleware
+  BOOST_TEST(bodyOf(*router, "GET", "/rooms/hall") == "200 in hall");
+  auto post =
+      Request::make("POST", "/rooms/hall/messages", {{"Content-Type", "application/x-www-form-urlencoded"}}, "text=hi");
+  router->render(*post).response().addCallback([](const Response& r) { BOOST_TEST(r.body == "hi"); });
+  BOOST_TEST(bodyOf(*router, "GET", "/files/a/b").starts_with("303 "));
+  auto bad = Request::make("GET", "/rooms/hall", {{"User-Agent", "grabber"}});
+  router->render(*bad).response().addCallback([](const Response& r) { BOOST_TEST(r.status == 403); });
+  BOOST_TEST(log == "/rooms/hall/rooms/hall/messages/files/a/b");
+}
+
 BOOST_AUTO_TEST_CASE(methods_are_answered_as_everywhere) {
   Router router;
   router.on("GET", "/a", saying("got")).on("PUT", "/a", saying("put"));

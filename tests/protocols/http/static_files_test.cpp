@@ -237,7 +237,14 @@ BOOST_AUTO_TEST_CASE(conditions_are_weighed_in_their_order) {
   BOOST_TEST((of("PUT", {{"If-Unmodified-Since", "Sun, 06 Nov 1994 08:49:36 GMT"}}) == Condition::failed));
   BOOST_TEST((of("PUT", {{"If-Modified-Since", "Sun, 06 Nov 1994 08:49:37 GMT"}}) == Condition::holds));
   BOOST_TEST((of("GET", {{"If-Modified-Since", "rubbish"}}) == Condition::holds));
+  // region: conditional
+  const auto page = [](Request& request, int version) {
+    return conditional(request, {.etag = "\"v" + std::to_string(version) + "\""}, Response::text("the page"));
+  };
+  // endregion: conditional
   auto request = Request::make("GET", "/", {{"If-None-Match", "\"v2\""}});
+  BOOST_TEST(page(*request, 2).status == 304);
+  BOOST_TEST(page(*request, 3).body == "the page");
   const Response same = conditional(*request, now, Response::text("new"));
   BOOST_TEST(same.status == 304);
   BOOST_TEST(same.body == "");
