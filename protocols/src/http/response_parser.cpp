@@ -33,13 +33,15 @@ ResponseParser::Event ResponseParser::next(std::string_view& input) {
   }
   if (stage_ == Stage::untilEnd) {
     if (input.empty()) return Event::needMore;
-    if (input.size() > limits_.body - received_) {
+    // As much as the limit allows is handed out, however the bytes are cut.
+    const std::uint64_t room = limits_.body - received_;
+    if (room == 0) {
       static_cast<void>(refuse(413, "The content is too large."));
       return Event::refused;
     }
-    received_ += input.size();
-    body_ = input;
-    input = {};
+    body_ = input.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(room, input.size())));
+    received_ += body_.size();
+    input.remove_prefix(body_.size());
     return Event::body;
   }
   return *readRest(input);
@@ -114,8 +116,7 @@ ResponseParser::Step ResponseParser::concludeHead(const char* base) {
   const bool contentless = request_ == Request::head || head_.status == 204 || head_.status == 304;
   head_.untilEnd = !contentless && !head_.chunked && !head_.upgrade && head_.status >= 200 &&
                    (sawTransferEncoding_ || !head_.contentLength);
-  head_.keepAlive =
-      !sawClose_ && (head_.minorVersion >= 1 || sawKeepAlive_) && !head_.upgrade && !head_.untilEnd;
+  head_.keepAlive = !sawClose_ && (head_.minorVersion >= 1 || sawKeepAlive_) && !head_.upgrade && !head_.untilEnd;
   if (head_.contentLength && *head_.contentLength > limits_.body && !contentless && !head_.upgrade) {
     return refuse(413, "The content is too large.");
   }

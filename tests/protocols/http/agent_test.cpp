@@ -291,4 +291,54 @@ BOOST_AUTO_TEST_CASE(misuse_throws_and_every_step_can_be_traced) {
       std::invalid_argument);
 }
 
+BOOST_AUTO_TEST_CASE(proxies_are_asked_in_the_form_that_they_want) {
+  const auto through = [](testing::MemoryReactor& reactor, const char* proxy) {
+    http::AgentOptions options;
+    options.proxy = http::Proxy{proxy, {"10.0.0.9", ".local.example"}};
+    return std::make_shared<http::NetworkAgent>(reactor, std::move(options));
+  };
+  const auto connect = [](testing::MemoryReactor& reactor) {
+    testcases::Line line;
+    line.client = reactor.tcpClients().back()->succeed();
+    line.client->makeConnection(*line.transport);
+    return line;
+  };
+  testing::MemoryReactor reactor;
+  auto agent = through(reactor, "http://u:p@10.0.0.1:3128");
+  auto plain = ask(*agent, "http://a.example/b");
+  BOOST_TEST(reactor.tcpClients().back()->host() == "10.0.0.1");
+  auto line = connect(reactor);
+  const std::string sent = line.sent();
+  BOOST_TEST(sent.starts_with("GET http://a.example/b HTTP/1.1\r\nHost: a.example\r\n"));
+  BOOST_TEST(sent.find("\r\nProxy-Authorization: Basic dTpw\r\n") != std::string::npos);
+  auto direct = ask(*agent, "http://10.0.0.9/b");
+  BOOST_TEST(reactor.tcpClients().back()->host() == "10.0.0.9");
+
+  auto tunnel = ask(*agent, "https://a.example/b");
+  line = connect(reactor);
+  BOOST_TEST(line.sent() ==
+             "CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\nProxy-Authorization: Basic dTpw\r\n\r\n");
+  line.send("HTTP/1.1 200 Connection established\r\n\r\n");
+  BOOST_TEST(line.sent().starts_with("\x16\x03"));  // TLS begins
+  auto refused = ask(*agent, "https://b.example/");
+  line = connect(reactor);
+  line.send("HTTP/1.1 407 Who are you\r\nContent-Length: 0\r\n\r\n");
+  BOOST_TEST(now(refused).find("the proxy answers CONNECT with 407 Who are you") != std::string::npos);
+
+  auto socks = through(reactor, "socks5://10.0.0.2");
+  auto sock = ask(*socks, "http://a.example:81/b");
+  BOOST_TEST(reactor.tcpClients().back()->port() == 1080);
+  line = connect(reactor);
+  BOOST_TEST(line.sent() == std::string("\x05\x01\x00", 3));
+  line.send(std::string("\x05\x00", 2));
+  BOOST_TEST(line.sent() == std::string("\x05\x01\x00\x03\x09"
+                                        "a.example\x00\x51",
+                                        16));
+  line.send(std::string("\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00", 10));
+  BOOST_TEST(line.sent().starts_with("GET /b HTTP/1.1\r\nHost: a.example:81\r\n"));
+  line.send("HTTP/1.1 204 No\r\n\r\n");
+  BOOST_TEST(now(sock) == "204 ");
+  BOOST_CHECK_THROW(static_cast<void>(http::NetworkAgent(reactor, {.connectionsPerHost = 0})), std::invalid_argument);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -69,7 +69,8 @@ class BIGHT_API ClientResponse {
   /// The content as UTF-8, translated from the charset that Content-Type names (UTF-8, ISO-8859-1, Windows-1252,
   /// US-ASCII, UTF-16), or `encoding` if that is given. Without either: UTF-8 if it is that, else ISO-8859-1. What
   /// cannot be read becomes U+FFFD; an unknown charset fails with DecodingError. Twisted: `text_content`.
-  Deferred<std::string> text(std::string encoding = {}, std::size_t limit = std::size_t{16} << 20);
+  Deferred<std::string> text();
+  Deferred<std::string> text(std::string encoding, std::size_t limit = std::size_t{16} << 20);
   /// The content as a text for a JSON library: UTF-8 without a byte order mark; fails with DecodingError if it is empty
   /// or something else. Twisted: `json_content`, without the parsing.
   Deferred<std::string> json(std::size_t limit = std::size_t{16} << 20);

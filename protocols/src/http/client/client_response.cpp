@@ -108,6 +108,10 @@ Deferred<std::string> ClientResponse::content(std::size_t limit) {
   return all;
 }
 
+Deferred<std::string> ClientResponse::text() {
+  return text(std::string());
+}
+
 Deferred<std::string> ClientResponse::text(std::string encoding, std::size_t limit) {
   if (encoding.empty()) encoding = detail::charsetOf(header("Content-Type").value_or(""));
   return content(limit).addCallback(

@@ -168,7 +168,12 @@ void Pool::dial(Host& host, const Ref<Exchange>& exchange) {
 }
 
 void Pool::use(const std::shared_ptr<ClientConnection>& connection, const Ref<Exchange>& exchange) {
-  writeHead(*exchange);
+  try {
+    writeHead(*exchange);
+  } catch (...) {
+    exchange->fail(Failure());
+    return released(connection);
+  }
   connection->start(exchange, head_);
 }
 
