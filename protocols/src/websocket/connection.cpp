@@ -207,6 +207,18 @@ Deferred<Connection> connect(const HostReactor& reactor, const Url& url, Options
       .addCallback([](const std::shared_ptr<HandleProtocol>& protocol) { return protocol->handle(); });
 }
 
+Deferred<Connection> connect(const HostReactor& reactor, const Url& url, Options options) {
+  return connect(reactor, url, std::move(options), ConnectOptions());
+}
+
+Deferred<Connection> connect(const HostReactor& reactor, const Url& url) {
+  return connect(reactor, url, Options(), ConnectOptions());
+}
+
+Deferred<Connection> connect(ClientEndpoint& endpoint, ReactorTime& clock, const Url& url) {
+  return connect(endpoint, clock, url, Options(), ConnectOptions());
+}
+
 Deferred<Connection> connect(ClientEndpoint& endpoint, ReactorTime& clock, const Url& url, Options options,
                              ConnectOptions how) {
   return connect(endpoint, clock, url, std::make_shared<HandleProtocol>(), std::move(options), std::move(how))

@@ -122,7 +122,7 @@ MessageReader::Event MessageReader::takePayload() {
   }
   if (!scratch_ && (header.masked || compressed_)) {
     scratch_ = std::move(Scratch::spare());
-    if (!scratch_) scratch_.reset(new Scratch);  // not value-initialised: it is large
+    if (!scratch_) scratch_ = std::make_unique_for_overwrite<Scratch>();
   }
   if (compressed_) {
     // Also when it is not masked: it must stay while the caller's bytes may go.
@@ -146,7 +146,7 @@ MessageReader::Event MessageReader::takePayload() {
 bool MessageReader::inflateOn() {
   if (!scratch_) {
     scratch_ = std::move(Scratch::spare());
-    if (!scratch_) scratch_.reset(new Scratch);
+    if (!scratch_) scratch_ = std::make_unique_for_overwrite<Scratch>();
   }
   const std::span<char> room = scratch_->plain;
   std::size_t size = 0;

@@ -84,11 +84,13 @@ class BIGHT_API Connection {
 };
 
 /// Connects to a server: `connect(reactor, url, protocol)` (client.hpp) for those who wait.
-BIGHT_API Deferred<Connection> connect(const HostReactor& reactor, const Url& url, Options options = {},
-                                       ConnectOptions how = {});
+BIGHT_API Deferred<Connection> connect(const HostReactor& reactor, const Url& url, Options options, ConnectOptions how);
+BIGHT_API Deferred<Connection> connect(const HostReactor& reactor, const Url& url, Options options);
+BIGHT_API Deferred<Connection> connect(const HostReactor& reactor, const Url& url);
 /// The same over an endpoint.
-BIGHT_API Deferred<Connection> connect(ClientEndpoint& endpoint, ReactorTime& clock, const Url& url,
-                                       Options options = {}, ConnectOptions how = {});
+BIGHT_API Deferred<Connection> connect(ClientEndpoint& endpoint, ReactorTime& clock, const Url& url, Options options,
+                                       ConnectOptions how);
+BIGHT_API Deferred<Connection> connect(ClientEndpoint& endpoint, ReactorTime& clock, const Url& url);
 
 /// A resource at which WebSocket is spoken by a function, as a rule a coroutine, that runs once for each connection:
 ///
