@@ -66,6 +66,10 @@ std::string toJson(const News& news) {
       .dump();
 }
 
+std::string refusalToJson(std::string_view sentence) {
+  return json{{"refused", sentence}}.dump();
+}
+
 Words wordsFromJson(std::string_view text) {
   const json object = json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!object.is_object())

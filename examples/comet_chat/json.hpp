@@ -20,6 +20,9 @@ std::string toJson(const People& people);
 /// `{"messages":[...],"last":7,"missed":false,"room":"5f3a9c01","who":{...}}`
 std::string toJson(const News& news);
 
+/// `{"refused":"A message needs a text."}`
+std::string refusalToJson(std::string_view sentence);
+
 /// Reads `{"user":"Ada","text":"Hello"}`, with a "key" or not; further members are ignored. The words are not checked
 /// yet.
 /// @throws http::StatusError 400 for anything else

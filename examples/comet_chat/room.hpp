@@ -56,6 +56,8 @@ class Room {
   void close();
   bool closed() const { return closed_; }
 
+  /// What its waiters' patience is measured by.
+  bight::ReactorTime& clock() const { return clock_; }
   /// This start of the room, as cursors name it.
   const std::string& name() const { return name_; }
   /// The id of the last message; 0 before the first.

@@ -15,6 +15,7 @@
 
 #include "json.hpp"
 #include "page.hpp"
+#include "socket.hpp"
 
 namespace chat {
 namespace {
@@ -32,6 +33,15 @@ Number numberIn(std::string_view text, const char* complaint) {
   return number;
 }
 
+bight::Duration patienceIn(const http::Form& query) {
+  const auto text = query.get("timeout");
+  if (!text) return longestWait;
+  const auto seconds = numberIn<std::uint32_t>(*text, "\"timeout\" is to be a number of whole seconds, 0 or more.");
+  return std::min<bight::Duration>(std::chrono::seconds(seconds), longestWait);
+}
+
+}  // namespace
+
 Cursor cursorIn(const http::Form& query) {
   Cursor cursor = Cursor::parse(query.get("since").value_or("0"));
   if (const auto version = query.get("who")) {
@@ -40,17 +50,12 @@ Cursor cursorIn(const http::Form& query) {
   return cursor;
 }
 
-bight::Duration patienceIn(const http::Form& query) {
-  const auto text = query.get("timeout");
-  if (!text) return longestWait;
-  const auto seconds = numberIn<std::uint32_t>(*text, "\"timeout\" is to be a number of whole seconds, 0 or more.");
-  return std::min<bight::Duration>(std::chrono::seconds(seconds), longestWait);
-}
-
 std::string userIn(const http::Form& query) {
   const auto user = query.get("user");
   return user ? checkedName(*user) : std::string();
 }
+
+namespace {
 
 // ---- POST /put
 
@@ -81,22 +86,6 @@ http::Response put(Room& room, const http::Request& request) {
 
 // ---- GET /wait: the long poll
 
-/// News as JSON. When ten thousand waited for the same news, it is written once.
-class NewsWriter {
- public:
-  const std::string& write(const NewsPtr& news) {
-    if (news != news_) {
-      json_ = toJson(*news);
-      news_ = news;
-    }
-    return json_;
-  }
-
- private:
-  NewsPtr news_;
-  std::string json_;
-};
-
 // region: wait
 Deferred<http::Response> wait(Room& room, NewsWriter& writer, http::Request& request) {
   const http::Form query = request.queryForm();
@@ -115,6 +104,10 @@ Deferred<http::Response> wait(Room& room, NewsWriter& writer, http::Request& req
 
 std::string asEvent(const News& news, const Message& message) {
   return "id: " + news.room + '-' + std::to_string(message.id) + "\ndata: " + toJson(message) + "\n\n";
+}
+
+std::string asEvent(const News& news) {
+  return "id: " + news.room + '-' + std::to_string(news.last) + "\ndata: " + toJson(news) + "\n\n";
 }
 
 /// What there is to tell besides the messages; or that there is nothing.
@@ -140,15 +133,23 @@ Cursor cursorOf(const http::Request& request, const http::Form& query) {
 Deferred<http::Response> events(Room& room, http::Request& request) {
   const http::Form query = request.queryForm();
   const std::string user = userIn(query);
+  const bool whole = query.get("whole") == "1";
   Cursor cursor = cursorOf(request, query);
   http::ResponseStream stream(request, {200, "text/event-stream", {{"Cache-Control", "no-store"}}, "retry: 1000\n\n"});
   request.forget();
+  bight::Duration patience =
+      whole ? bight::Duration(0) : longestWait;  // a page wants to know at once that it is connected
   while (stream.open() && !room.closed()) {
-    const NewsPtr news = co_await room.wait(cursor, longestWait, user);
-    stream.write(otherEvents(*news, cursor));
-    for (const auto& message : news->messages) {
-      stream.write(asEvent(*news, *message));
-      if (stream.buffered() > 64 * 1024) co_await stream.drained();
+    const NewsPtr news = co_await room.wait(cursor, patience, user);
+    patience = longestWait;
+    if (whole) {
+      stream.write(asEvent(*news));
+    } else {
+      stream.write(otherEvents(*news, cursor));
+      for (const auto& message : news->messages) {
+        stream.write(asEvent(*news, *message));
+        if (stream.buffered() > 64 * 1024) co_await stream.drained();
+      }
     }
     cursor = {.room = news->room, .id = news->last, .people = news->people->version};
     co_await stream.drained();
@@ -216,6 +217,7 @@ std::shared_ptr<http::Resource> makeWeb(Room& room) {
   answer("wait", "GET",
          [&room, writer = NewsWriter()](http::Request& request) mutable { return wait(room, writer, request); });
   answer("events", "GET", [&room](http::Request& request) { return events(room, request); });
+  root->putChild("socket", makeSocket(room));
   answer("who", "GET", [&room](http::Request&) { return http::Response::json(toJson(room.people())); });
   return root;
 }

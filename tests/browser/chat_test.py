@@ -227,6 +227,27 @@ class ChatTest(unittest.TestCase):
         self.assertEqual(ada.find('#text').get_attribute('value'), 'a bell: \u0007')
         self.assertEqual(ada.unsent(), [])
 
+    def test_the_page_takes_the_best_way_there_is(self):
+        chat = self.start()
+        pages = []
+        for name, without, way in (('Ada', (), 'socket'), ('Grace', ('WebSocket',), 'events'), ('Edith', ('WebSocket', 'EventSource'), 'wait')):
+            page = BROWSER.open(chat.url, without).join(name)
+            self.assertEqual(page.find('#state').get_attribute('data-way'), way)
+            pages.append(page)
+        pages[0].say('Can you all read this?')
+        for page in pages:
+            page.wait_said('Can you all read this?')
+            page.wait(lambda: page.here() == ['Ada', 'Edith', 'Grace'])
+        chat.kill()
+        for page in pages:
+            page.wait_offline()
+        chat.start()
+        for page in pages:
+            page.wait_online()
+        pages[2].say('And now?')
+        for page in pages:
+            page.wait_said('Can you all read this?', 'And now?')
+
     def test_server_sent_events_go_on_from_the_last_id_after_the_line_broke(self):
         chat = self.start()
         page = BROWSER.open(chat.url).join('Ada')

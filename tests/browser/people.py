@@ -68,10 +68,13 @@ class Browser:
         self.driver = webdriver.Chrome(service=Service(shutil.which('chromedriver')), options=options)
         self.first = self.driver.current_window_handle
 
-    def open(self, url):
-        """A new window with a memory of its own, as another person's browser would have."""
+    def open(self, url, without=()):
+        """A new window with a memory of its own, as another person's browser would have; `without` these things that pages can use."""
         self.driver.switch_to.window(self.first)
         self.driver.switch_to.new_window('window')
+        if without:
+            source = ''.join(f'delete window.{name};' for name in without)
+            self.driver.execute_cdp_cmd('Page.addScriptToEvaluateOnNewDocument', {'source': source})
         return Person(self.driver, self.driver.current_window_handle, url)
 
     def close_windows(self):

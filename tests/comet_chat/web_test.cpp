@@ -137,6 +137,69 @@ BOOST_AUTO_TEST_CASE(a_reader_that_goes_away_leaves_nothing_behind) {
   BOOST_TEST(room.people().count == 0U);
 }
 
+// What a page asks for WebSocket with.
+static std::string socketRequest(std::string_view query, std::string_view more = {}) {
+  return get("/socket" + std::string(query),
+             "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" +
+                 std::string(more));
+}
+// A short text of a client, masked with zeros.
+static std::string saying(const std::string& text) {
+  return "\x81" + std::string(1, static_cast<char>(0x80 | text.size())) + std::string(4, '\0') + text;
+}
+
+/// A page whose connection changes from HTTP to WebSocket.
+struct SocketPage {
+  SocketPage(bight::http::Site& site, const std::string& request)
+      : pump(page, site.buildProtocol(bight::IPv4Address({127, 0, 0, 1}, 50000))) {
+    send(request);
+  }
+  void send(const std::string& bytes) {
+    page->transport().write(bytes);
+    pump.flush();
+  }
+  bool has(std::string_view piece) {
+    pump.flush();
+    return page->data().find(piece) != std::string::npos;
+  }
+  std::shared_ptr<bight::testing::AccumulatingProtocol> page = std::make_shared<bight::testing::AccumulatingProtocol>();
+  bight::testing::IOPump pump;
+};
+
+BOOST_AUTO_TEST_CASE(a_socket_brings_news_and_takes_words) {
+  say("before");
+  {
+    SocketPage page(*site, socketRequest("?since=0&user=Ada", "Origin: http://127.0.0.1\r\n"));
+    BOOST_TEST(page.has("101 Switching Protocols"));
+    BOOST_TEST(page.has("\"text\":\"before\""));
+    say("news");
+    BOOST_TEST(page.has("\"text\":\"news\""));
+    page.send(saying(R"({"user":"Ada","text":"by socket"})"));
+    BOOST_TEST(page.has("\"text\":\"by socket\""));
+    BOOST_TEST(room.last() == 3U);
+    page.send(saying(R"({"user":"Ada"})"));
+    BOOST_TEST(page.has(R"({"refused":")"));
+    page.page->clear();
+    clock.advance(25s);
+    BOOST_TEST(page.has("\"messages\":[]"));
+    BOOST_TEST(room.people().count == 1U);
+    BOOST_TEST(room.waiting() == 1U);
+    room.close();
+    BOOST_TEST(page.has("The chat ends."));
+  }
+  BOOST_TEST(room.waiting() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_socket_is_for_our_own_page_and_says_what_is_wrong) {
+  SocketPage stranger(*site, socketRequest("", "Origin: http://other.example\r\n"));
+  BOOST_TEST(stranger.has("HTTP/1.1 403 "));
+  SocketPage confused(*site, socketRequest("?since=yesterday"));
+  BOOST_TEST(confused.has("HTTP/1.1 400 "));
+  SocketPage plain(*site, get("/socket", {}));
+  BOOST_TEST(plain.has("HTTP/1.1 426 "));
+}
+
 BOOST_AUTO_TEST_CASE(a_closed_room_ends_streams_and_does_not_spin) {
   Browser browser(*site);
   browser.send(get("/events", {}));

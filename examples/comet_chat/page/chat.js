@@ -22,6 +22,7 @@ let last = 0;
 
 function answered(news) {
   setState("online", "Connected");
+  byId("state").dataset.way = wire.way;
   const first = room === null;
   if (!first && news.room !== room) {
     talk.mark("The chat was started anew. What was said in between may be lost.", true);
