@@ -211,10 +211,11 @@ void ClientHandshake::readHead(std::string_view head, const Options& options) {
                           (first.size() == 12 || first[12] == ' ');
   if (!wellFormed) throw HandshakeError("What answers is no HTTP/1.1 server.");
   const int status = (first[9] - '0') * 100 + (first[10] - '0') * 10 + (first[11] - '0');
-  if (status != 101)
-    throw HandshakeError(
-        "The server does not speak WebSocket at this address: it answers " + std::string(first.substr(9, 100)) + ".",
-        status);
+  if (status != 101) {
+    std::string said(first.substr(9, 100));
+    std::replace_if(said.begin(), said.end(), [](char c) { return c < ' ' || c > '~'; }, '?');  // it goes into logs
+    throw HandshakeError("The server does not speak WebSocket at this address: it answers " + said + ".", status);
+  }
   const auto refuse = [&](const std::string& why) {
     throw HandshakeError("WebSocket handshake: " + why + ".", status);
   };
