@@ -6,7 +6,8 @@ What differs from machine to machine or with every edit is compared loosely only
 
     #normalise: lines addresses
 
-`lines` makes `file.cpp:12` into `file.cpp:N` (and so in tracebacks) and drops the directory before the file; `addresses` makes every 0x… into 0xN.
+`lines` makes `file.cpp:12` into `file.cpp:N` (and so in tracebacks) and drops the directory before the file; `addresses` makes every 0x… into 0xN;
+`times` makes `123 ms` into `N ms`.
 """
 
 import difflib
@@ -20,6 +21,7 @@ RULES = {
     'lines': [(re.compile(r'(?:[\w.+-]*/)*([\w.+-]+\.(?:cpp|hpp|cc|h)):\d+(:\d+)?'), r'\1:N'),
               (re.compile(r'File "(?:[^"/]*/)*([^"/]+)", line \d+'), r'File "\1", line N')],
     'addresses': [(re.compile(r'0x[0-9a-fA-F]+'), '0xN')],
+    'times': [(re.compile(r'\b\d+ ms\b'), 'N ms')],
 }
 
 
