@@ -71,6 +71,41 @@ def node(url):
     return None, 'this node has no WebSocket'
 
 
+def wsproto_talk(port):
+    """What comes back from a client of Python's wsproto: three messages and a close, compressed; or why it cannot be asked."""
+    try:
+        from wsproto import ConnectionType, WSConnection
+        from wsproto.events import AcceptConnection, BytesMessage, CloseConnection, Ping, Pong, Request, TextMessage
+        from wsproto.extensions import PerMessageDeflate
+    except ImportError:
+        return None, 'there is no wsproto here'
+    client = WSConnection(ConnectionType.CLIENT)
+    line = socket.create_connection(('127.0.0.1', port), timeout=PATIENCE)
+    line.sendall(client.send(Request(host=f'127.0.0.1:{port}', target='/', extensions=[PerMessageDeflate()])))
+    sent = ['\u00e9' * 1000, bytes(range(256)) * 2000, 'short']
+    got, parts, extensions = [], [], []
+    while True:
+        data = line.recv(65536)
+        client.receive_data(data or None)
+        for event in client.events():
+            if isinstance(event, AcceptConnection):
+                extensions = [extension.name for extension in event.extensions]
+                for one in sent:
+                    line.sendall(client.send(TextMessage(one) if isinstance(one, str) else BytesMessage(one)))
+                line.sendall(client.send(Ping(b'?')))
+            elif isinstance(event, (TextMessage, BytesMessage)):
+                parts.append(event.data)
+                if event.message_finished:
+                    got.append(parts[0][:0].join(parts) if isinstance(parts[0], str) else b''.join(parts))
+                    parts = []
+            elif isinstance(event, Pong):
+                line.sendall(client.send(CloseConnection(1000, 'done')))
+            elif isinstance(event, CloseConnection):
+                return got == sent and event.code == 1000 and extensions == ['permessage-deflate'], (extensions, event, len(got))
+        if not data:
+            return False, 'the connection ended without a close'
+
+
 def main():
     tap = Tap()
     server = subprocess.Popen([sys.argv[1], '--port', '0'], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -84,6 +119,12 @@ def main():
         else:
             tap.check("Node's client gets back what it sends", '"same":true,"code":4001,"wasClean":true' in said, said + why)
             tap.check("Node's client agrees to compress", 'permessage-deflate' in said, said)
+
+        same, why = wsproto_talk(port)
+        if same is None:
+            tap.skip("Python's wsproto gets back what it sends, compressed", why)
+        else:
+            tap.check("Python's wsproto gets back what it sends, compressed", same, why)
 
         line, head = connect(port)
         tap.check('the handshake is answered with 101', head.startswith(b'HTTP/1.1 101 '), head)
