@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <string>
+#include <vector>
 
 #include <boost/test/unit_test.hpp>
 
@@ -297,10 +298,12 @@ BOOST_AUTO_TEST_CASE(proxies_are_asked_in_the_form_that_they_want) {
     options.proxy = http::Proxy{proxy, {"10.0.0.9", ".local.example"}};
     return std::make_shared<http::NetworkAgent>(reactor, std::move(options));
   };
-  const auto connect = [](testing::MemoryReactor& reactor) {
+  std::vector<testcases::Line> made;
+  const auto connect = [&made](testing::MemoryReactor& reactor) {
     testcases::Line line;
     line.client = reactor.tcpClients().back()->succeed();
     line.client->makeConnection(*line.transport);
+    made.push_back(line);
     return line;
   };
   testing::MemoryReactor reactor;
@@ -338,6 +341,8 @@ BOOST_AUTO_TEST_CASE(proxies_are_asked_in_the_form_that_they_want) {
   BOOST_TEST(line.sent().starts_with("GET /b HTTP/1.1\r\nHost: a.example:81\r\n"));
   line.send("HTTP/1.1 204 No\r\n\r\n");
   BOOST_TEST(now(sock) == "204 ");
+  for (testcases::Asked* each : {&plain, &direct, &tunnel}) each->cancel();
+  for (testcases::Line& each : made) each.reset();
   BOOST_CHECK_THROW(static_cast<void>(http::NetworkAgent(reactor, {.connectionsPerHost = 0})), std::invalid_argument);
 }
 

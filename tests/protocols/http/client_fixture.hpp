@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include <bight/connection_errors.hpp>
 #include <bight/endpoint.hpp>
 #include <bight/http/client.hpp>
 #include <bight/testing/memory_reactor.hpp>
@@ -26,8 +27,17 @@ struct Line {
     return value;
   }
   void send(std::string_view bytes) const { client->dataReceived(bytes); }
-  void close() const { client->breakConnection(Failure(ConnectionDone())); }
-  void reset() const { client->breakConnection(Failure(ConnectionLost())); }
+  void close() { lose(Failure(ConnectionDone())); }
+  void reset() { lose(Failure(ConnectionLost())); }
+
+  bool lost = false;
+
+ private:
+  void lose(const Failure& reason) {
+    lost = true;
+    const std::shared_ptr<Protocol> kept = client;  // lines may move meanwhile
+    kept->breakConnection(reason);
+  }
 };
 
 struct Wires {
@@ -36,6 +46,14 @@ struct Wires {
   std::vector<Promise<std::shared_ptr<Protocol>>> dials;  // that the test has to answer, if `slow`
   bool slow = false;
   int cancelled = 0;
+
+  // Connections that are left end, as those of a reactor would.
+  ~Wires() {
+    for (std::size_t i = 0; i < lines.size(); ++i) {  // a request may be sent once more, on another
+      const Line line = lines[i];
+      if (!line.lost) line.client->breakConnection(Failure(ConnectionLost()));
+    }
+  }
 
   class Endpoint final : public ClientEndpoint {
    public:

@@ -77,12 +77,12 @@ struct Call {
     if (options.connectTimeout) timeouts.connect = *options.connectTimeout;
     if (options.readTimeout) timeouts.read = *options.readTimeout;
     if (options.writeTimeout) timeouts.write = *options.writeTimeout;
-    retry = options.retry ? std::move(*options.retry) : defaults.retry;
+    retry = options.retry ? *options.retry : defaults.retry;
     headers = std::move(options.headers);
     for (const Field& field : defaults.headers) {
       if (!headers.contains(field.name)) headers.add(field.name, field.value);
     }
-    auth = options.auth ? std::move(options.auth) : defaults.auth;
+    auth = options.auth ? options.auth : defaults.auth;
     if (!url.userinfo().empty() && !auth) auth = Auth::basic(url.user(), url.password());
     if (!options.params.empty()) url = url.withQuery(options.params.encode());
     if (!url.userinfo().empty()) url = url.withoutUserinfo();

@@ -21,7 +21,13 @@ constexpr Duration patience = std::chrono::seconds(1);  // how long "100 Continu
 ClientConnection::ClientConnection(std::shared_ptr<Pool> pool, Host& host, const Limits& limits)
     : pool_(std::move(pool)), host_(host), parser_(limits) {}
 
-ClientConnection::~ClientConnection() = default;
+ClientConnection::~ClientConnection() {
+  // A transport that does not tell of its end: what was to be sent over it is lost all the same.
+  if (const Ref<Exchange> exchange = std::exchange(current_, nullptr)) {
+    exchange->resent = true;
+    static_cast<void>(exchange->lost(Failure(ConnectionLost())));
+  }
+}
 
 void ClientConnection::start(Ref<Exchange> exchange, std::string_view head) {
   const auto self = shared_from_this();
@@ -55,8 +61,8 @@ void ClientConnection::start(Ref<Exchange> exchange, std::string_view head) {
 }
 
 // Writes a large content, in step with the server.
-Deferred<void> ClientConnection::sendBody(Ref<Exchange> exchange, [[maybe_unused]] std::shared_ptr<Protocol> self, bool chunked,
-                                          bool askFirst) {
+Deferred<void> ClientConnection::sendBody(Ref<Exchange> exchange, [[maybe_unused]] std::shared_ptr<Protocol> self,
+                                          bool chunked, bool askFirst) {
   const RequestBody body = exchange->request().body;
   const Ref<Transport> out(&transport());
   if (askFirst) {

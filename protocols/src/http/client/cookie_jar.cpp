@@ -271,10 +271,13 @@ void CookieJar::add(Kept kept) {
 void CookieJar::evict() {
   const std::string domain = cookies_.back().cookie.domain;
   const auto ofDomain = [&domain](const Kept& kept) { return kept.cookie.domain == domain; };
-  const bool tooManyThere = cookies_.size() > mostPerDomain && static_cast<std::size_t>(std::count_if(cookies_.begin(), cookies_.end(), ofDomain)) > mostPerDomain;
+  const bool tooManyThere =
+      cookies_.size() > mostPerDomain &&
+      static_cast<std::size_t>(std::count_if(cookies_.begin(), cookies_.end(), ofDomain)) > mostPerDomain;
   if (!tooManyThere && cookies_.size() <= mostInAll) return;
   const std::int64_t moment = now();
-  if (std::erase_if(cookies_, [moment](const Kept& k) { return k.cookie.expires && *k.cookie.expires <= moment; })) return;
+  if (std::erase_if(cookies_, [moment](const Kept& k) { return k.cookie.expires && *k.cookie.expires <= moment; }))
+    return;
   auto oldest = cookies_.end();
   for (auto at = cookies_.begin(); at != cookies_.end(); ++at) {
     if (tooManyThere && !ofDomain(*at)) continue;

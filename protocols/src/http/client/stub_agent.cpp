@@ -49,7 +49,7 @@ class StubAgent::State {
     try {
       for (bool more = true; more;) {
         more = false;
-        reactor_.advance(Duration(0));  // what either side wants done soon
+        reactor_.advance(Duration(0));                     // what either side wants done soon
         for (std::size_t i = 0; i < pumps_.size(); ++i) {  // may grow meanwhile
           IOPump& pump = *pumps_[i];
           more = pump.flush() > 0 || more;
