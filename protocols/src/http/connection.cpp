@@ -30,7 +30,7 @@ Connection::~Connection() = default;
 // --- input ---
 
 void Connection::connectionMade() {
-  site_.came();
+  if (!site_.came()) return refuse(503, "There are too many connections here; try again later.");
   site_.deadlines().set(*this, site_.after(site_.options().idleTimeout));
 }
 

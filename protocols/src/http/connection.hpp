@@ -131,7 +131,7 @@ class Connection final : public Protocol, public HalfCloseable, public WheelEntr
   // Answers.
   void render(std::shared_ptr<Resource> found = nullptr);
   std::shared_ptr<Resource> findResource();
-  void takeAnswer(Answer answer, std::shared_ptr<const void> from);
+  void takeAnswer(Answer&& answer, std::shared_ptr<const void> from);
   template <class T>
   void await(Deferred<T> deferred, std::shared_ptr<const void> from);
   template <class T>

@@ -58,14 +58,13 @@ std::shared_ptr<Resource> Connection::findResource() {
   return RequestAccess::locate(site_.root().shared_from_this(), *request_);
 }
 
-void Connection::takeAnswer(Answer answer, std::shared_ptr<const void> from) {
+void Connection::takeAnswer(Answer&& answer, std::shared_ptr<const void> from) {
+  if (auto* response = std::get_if<Response>(&answer.what_)) return respond(*response);
   if (answer.kept_) {
-    answer = std::move(answer).keeping(std::move(from));
+    std::move(answer).keeping(std::move(from));
     from = std::move(answer.kept_);
   }
-  if (auto* response = std::get_if<Response>(&answer.what_)) {
-    respond(*response);
-  } else if (auto* later = std::get_if<Deferred<Response>>(&answer.what_)) {
+  if (auto* later = std::get_if<Deferred<Response>>(&answer.what_)) {
     await(std::move(*later), std::move(from));
   } else if (auto* any = std::get_if<Deferred<Answer>>(&answer.what_)) {
     await(std::move(*any), std::move(from));

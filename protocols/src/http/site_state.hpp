@@ -67,7 +67,8 @@ class SiteState {
   }
 
   // Connections, from their beginning to their end.
-  void came() noexcept { ++connections_; }
+  // False: there are too many.
+  bool came() noexcept { return ++connections_ <= options_.connections || options_.connections == 0; }
   void went();
   bool draining() const noexcept { return draining_; }
   Deferred<void> drain(Duration limit);

@@ -287,6 +287,23 @@ BOOST_AUTO_TEST_CASE(a_site_that_drains_answers_what_it_was_asked) {
   BOOST_TEST(stubborn.transport->aborting());
 }
 
+BOOST_AUTO_TEST_CASE(who_is_one_too_many_is_told_to_come_again) {
+  Served served(on("GET", [](Request&) { return Response::text("x"); }), {.connections = 1});
+  const auto connect = [&] {
+    auto transport = makeRef<bight::testing::StringTransport>();
+    auto protocol = served.site->buildProtocol(IPv4Address({127, 0, 0, 1}, 1));
+    protocol->makeConnection(*transport);
+    if (!transport->writeClosed()) protocol->dataReceived(get("/"));
+    const std::string answer = transport->value();
+    transport->lose(*protocol, Failure(ConnectionDone()));
+    return answer.substr(0, 12);
+  };
+  BOOST_TEST(connect() == "HTTP/1.1 503");
+  BOOST_TEST(served.ask(get("/")) == textAnswer("x"));
+  served.lose();
+  BOOST_TEST(connect() == "HTTP/1.1 200");
+}
+
 BOOST_AUTO_TEST_CASE(json_is_written_so_that_it_can_be_read_anywhere) {
   BOOST_TEST(jsonString("a\"\\\n\x01\x7f<\xe2\x80\xa8\xff\xc3\xa4\xc3") ==
              "\"a\\\"\\\\\\n\\u0001\\u007f\\u003c\\u2028\xef\xbf\xbd\xc3\xa4\xef\xbf\xbd\"");

@@ -33,6 +33,8 @@ struct SiteOptions {
   Duration idleTimeout = std::chrono::seconds(75);
   /// For a client to read anything of an answer that waits for it; then it is aborted.
   Duration sendTimeout = std::chrono::seconds(60);
+  /// How many connections there may be at once; who comes then is answered with 503.
+  std::size_t connections = 0;
   std::size_t streamBuffer = 1024 * 1024;  ///< bytes that may wait in a ResponseStream for a client that does not read
 };
 
