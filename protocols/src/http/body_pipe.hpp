@@ -112,7 +112,7 @@ class BodyPipe final {
   bool giving_ = false;  // giveEach is running: what is pushed meanwhile waits
   bool keepPieces_ = false;
   bool consumerPaused_ = false;  // by pipeTo
-  unsigned holds_ = 0;  // why the next piece has to wait: a Deferred, a paused outlet
+  unsigned holds_ = 0;           // why the next piece has to wait: a Deferred, a paused outlet
   std::size_t limit_ = 0;
   std::string unread_;
   std::string piece_;  // what `take_` looks at while its Deferred is not fired
