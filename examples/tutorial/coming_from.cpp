@@ -7,6 +7,7 @@
 #include <bight/endpoints.hpp>
 #include <bight/reactor.hpp>
 #include <bight/task.hpp>
+#include <bight/testing/clock.hpp>
 #include <bight/thread_promise.hpp>
 
 using namespace bight;
@@ -106,7 +107,9 @@ void thens(ReactorTime& clock) {
 
 Deferred<void> program(Reactor& reactor) {
   timers(reactor);
-  thens(reactor);
+  testing::Clock clock;
+  thens(clock);
+  clock.advance(1ms);
   auto port = reactor.listenTCP(0, Factory::forProtocol<Upper>(), {.interface = "127.0.0.1"});
   auto line = std::make_shared<Line>();
   Deferred<std::string> answer = line->answer();
