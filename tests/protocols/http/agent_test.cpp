@@ -179,7 +179,7 @@ BOOST_AUTO_TEST_CASE(contents_end_where_their_framing_says_and_a_cut_is_seen) {
   auto shorter = ask(*agent, "http://a/");
   wires.lines[2].send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nall of");
   wires.lines[2].close();
-  BOOST_TEST(now(shorter).ends_with("after 6 of 9 bytes."));
+  BOOST_TEST(now(shorter).ends_with(" closed the connection after 6 of 9 bytes."));
   auto chunks = ask(*agent, "http://a/");
   wires.lines[3].send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n");
   wires.lines[3].close();

@@ -201,14 +201,14 @@ void Exchange::finish() {
   over_ = true;
   if (timer_.active()) timer_.cancel();
   if (continueTimer_.active()) continueTimer_.cancel();
-  const auto dial = std::exchange(dial_, std::nullopt);
-  const auto sending = std::exchange(sending_, std::nullopt);
+  auto dial = std::exchange(dial_, std::nullopt);
+  auto sending = std::exchange(sending_, std::nullopt);
   continue_.reset();
   ClientConnection* connection = std::exchange(connection_, nullptr);
   kept_.reset();
   if (stage_ == Stage::queued && host) pool_->leave(*this);
-  if (dial) const_cast<Deferred<void>&>(*dial).cancel();
-  if (sending) const_cast<Deferred<void>&>(*sending).cancel();
+  if (dial) dial->cancel();
+  if (sending) sending->cancel();
   if (connection) connection->abandon();
 }
 
@@ -240,14 +240,14 @@ bool Exchange::lost(const Failure& reason) {
   const Ref<Exchange> self(this);
   if (stage_ == Stage::receiving) {
     if (!pipe_) return true;
-    fail(Failure(
-        IncompleteBody(pipe_->received(), pipe_->length(),
-                       name() + ": the connection to " + where() + " was lost (" + reason.getErrorMessage() + ")")));
+    const std::string why = reason.check<ConnectionDone>()
+                                ? where() + " closed the connection"
+                                : "the connection to " + where() + " was lost (" + reason.getErrorMessage() + ")";
+    fail(Failure(IncompleteBody(pipe_->received(), pipe_->length(), name() + ": " + why)));
     return true;
   }
   if (!answered_ && mayBeRepeated()) {
-    const auto sending = std::exchange(sending_, std::nullopt);
-    if (sending) const_cast<Deferred<void>&>(*sending).cancel();
+    if (auto sending = std::exchange(sending_, std::nullopt)) sending->cancel();
     return false;
   }
   const std::string how = reason.check<ConnectionDone>() ? " closed the connection" : ": the connection was lost";
