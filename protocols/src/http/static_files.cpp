@@ -204,8 +204,8 @@ Response listing(const Found& found, bool top) {
   if (!top) page += "<li><a href=\"../\">..</a></li>\n";
   for (const Listed& entry : found.entries) {
     const std::string slash = entry.directory ? "/" : "";
-    page +=
-        "<li><a href=\"./" + percentEncode(entry.name) + slash + "\">" + escapeHtml(entry.name) + slash + "</a></li>\n";
+    page.append("<li><a href=\"./").append(percentEncode(entry.name)).append(slash).append("\">");
+    page.append(escapeHtml(entry.name)).append(slash).append("</a></li>\n");
   }
   return Response::html(page + "</ul>\n</body></html>\n");
 }
@@ -287,9 +287,10 @@ std::shared_ptr<FileContent> partial(std::shared_ptr<FileContent> content, const
   const std::string mark = boundary();
   head.headers.add("Content-Type", "multipart/byteranges; boundary=" + mark);
   for (const ByteRange& range : ranges) {
-    content->parts.push_back(
-        {"\r\n--" + mark + "\r\nContent-Type: " + type + "\r\nContent-Range: " + contentRange(range, size) + "\r\n\r\n",
-         range.offset, range.length});
+    FileContent::Part part{"\r\n--", range.offset, range.length};
+    part.before.append(mark).append("\r\nContent-Type: ").append(type).append("\r\nContent-Range: ");
+    part.before.append(contentRange(range, size)).append("\r\n\r\n");
+    content->parts.push_back(std::move(part));
   }
   content->parts.front().before.erase(0, 2);
   content->after = "\r\n--" + mark + "--\r\n";
