@@ -110,9 +110,13 @@ void Progress::draw() {
   if (drawn_) text += "\x1b[" + std::to_string(drawn_) + "A";
   // What is over goes first, so that what moves is seen when there are more than lines.
   std::vector<const Download*> shown;
-  for (const Download& download : downloads_) shown.push_back(&download);
+  for (const bool over : {true, false}) {
+    for (const Download& download : downloads_) {
+      if (download.over == over || (over && downloads_.size() <= height)) shown.push_back(&download);
+    }
+    if (downloads_.size() <= height) break;
+  }
   if (shown.size() > height) {
-    std::stable_partition(shown.begin(), shown.end(), [](const Download* each) { return each->over; });
     shown.erase(shown.begin(), shown.end() - static_cast<std::ptrdiff_t>(height));
   }
   for (const Download* each : shown) text += "\r\x1b[K" + each->bar(clock_.seconds(), width) + "\n";

@@ -236,7 +236,7 @@ BOOST_AUTO_TEST_CASE(uploads_are_streamed_in_step_with_the_server) {
   auto agent = wires.agent();
   int asked = 0;
   const auto stream = [&](int pieces) {
-    return [&asked, pieces, left = pieces]() mutable {
+    return [&asked, left = pieces]() mutable {
       ++asked;
       return succeed(left-- > 0 ? std::string("abc") : std::string());
     };

@@ -90,10 +90,11 @@ struct ClientOptions {
   std::shared_ptr<CookieJar> cookies = {};
 };
 
-/// Makes requests: follows redirects, keeps cookies, answers challenges, tries again. A handle: copies share everything.
+/// Makes requests: follows redirects, keeps cookies, answers challenges, tries again. A handle: copies share it all.
 /// Twisted: treq's `HTTPClient`.
 ///
-///     http::Client client(std::make_shared<http::NetworkAgent>(reactor), {.cookies = std::make_shared<http::CookieJar>()});
+///     http::Client client(std::make_shared<http::NetworkAgent>(reactor),
+///                         {.cookies = std::make_shared<http::CookieJar>()});
 ///     co_await client.post("https://a.example/login", {.form = {{{"user", "ada"}, {"password", secret}}}});
 ///     auto page = co_await client.get("https://a.example/private");
 ///

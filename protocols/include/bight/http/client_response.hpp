@@ -34,7 +34,8 @@ struct ResponseState;
 ///     });
 ///
 /// `content`, `text` and `json` read everything into memory and keep it: they may be called again, together, and in any
-/// order, but not together with `body` and `collect`, which take the content as it arrives. Twisted: treq's `_Response`.
+/// order, but not together with `body` and `collect`, which take the content as it arrives. Twisted: treq's
+/// `_Response`.
 class BIGHT_API ClientResponse {
  public:
   /// A response without a connection, for tests.

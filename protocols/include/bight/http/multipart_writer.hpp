@@ -33,7 +33,8 @@ class BIGHT_API MultipartWriter {
   /// @param boundary  for tests; empty: a random one
   explicit MultipartWriter(std::string boundary = {});
 
-  /// Names, file names and values are taken as UTF-8; quotes and line ends in names are percent-encoded, as browsers do.
+  /// Names, file names and values are taken as UTF-8; quotes and line ends in names are percent-encoded, as browsers do
+  /// it.
   MultipartWriter& add(std::string_view name, std::string_view value);
   /// @throws std::invalid_argument if the type cannot stand in a field
   MultipartWriter& addFile(FormFile file);

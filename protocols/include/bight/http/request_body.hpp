@@ -18,7 +18,8 @@ namespace bight::http {
 /// The content of a request. Copies share it.
 ///
 ///     http::post(reactor, url, {.data = "some text"});
-///     http::put(reactor, url, {.data = http::RequestBody::stream([file]() mutable { return file->read(65536); }, size)});
+///     auto next = [file] { return file->read(65536); };
+///     http::put(reactor, url, {.data = http::RequestBody::stream(next, size)});
 class BIGHT_API RequestBody {
  public:
   /// Gives the next piece each time it is called; an empty one is the end. It is called when there is room for more.
