@@ -62,16 +62,22 @@ class Asks : public LineOnlyReceiver {
 };
 // endregion: asks
 
+void print(const char* when, const testing::AccumulatingProtocol& client) {
+  std::string said = client.data();
+  std::erase(said, '\r');
+  std::cout << when << said << (client.closed() ? "(closed)\n" : "(open)\n");
+}
+
 void tryOut(std::shared_ptr<Protocol> server, testing::Clock& clock) {
   auto client = std::make_shared<testing::AccumulatingProtocol>();
   testing::IOPump pump(client, std::move(server));
   client->transport().write("ann\r\n");
   pump.flush();
-  std::cout << "at once: " << client->data() << (client->closed() ? "(closed)\n" : "(open)\n");
+  print("at once: ", *client);
   if (client->closed()) return;
   clock.advance(1s);
   pump.flush();
-  std::cout << "later: " << client->data() << (client->closed() ? "(closed)\n" : "(open)\n");
+  print("later: ", *client);
 }
 
 int main() {

@@ -75,10 +75,12 @@ std::string ask(const Site& site, const std::string& question) {
   const int descriptor = connectTo(site);
   std::string answer = write(descriptor, question.data(), question.size()) > 0 ? "" : "?";
   char byte = 0;
-  while (read(descriptor, &byte, 1) == 1) answer += byte;
+  while (read(descriptor, &byte, 1) == 1) {
+    if (byte != '\r') answer += byte;  // lines end with "\r\n" on the wire
+  }
   close(descriptor);
-  const auto head = answer.find("\r\n\r\n");  // of HTTP
-  return head == std::string::npos ? answer : answer.substr(head + 4);
+  const auto head = answer.find("\n\n");  // of HTTP
+  return head == std::string::npos ? answer : answer.substr(head + 2);
 }
 // endregion: ask
 
