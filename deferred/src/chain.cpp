@@ -11,6 +11,7 @@
 #include <bight/unhandled.hpp>
 
 #include "free_list.hpp"
+#include "path.hpp"
 
 namespace bight::detail {
 
@@ -180,8 +181,13 @@ void Chain::drain(Runner& runner) {
 
 void Chain::runStages(Runner& runner) {
   while (!stages_.empty() && pauses_ == 0) {
+    const void* before = nullptr;
+    if (failed()) [[unlikely]] {
+      before = skipStages();
+      if (!before) return;
+    }
     Stage& stage = stages_.front();
-    if (!(stage.type->sides & (failed() ? StageType::onFailure : StageType::onValue))) {
+    if (!before && !(stage.type->sides & StageType::onValue)) {
       stages_.pop();
       continue;
     }
@@ -190,7 +196,7 @@ void Chain::runStages(Runner& runner) {
     } catch (abi::__forced_unwind&) {
       throw;  // the thread is being cancelled: not ours to stop (A21)
     } catch (...) {
-      setFailure(FailureState::caught(stage.at, failed() ? &failure() : nullptr));
+      setFailure(FailureState::caught(failed() ? &failure() : nullptr));
     }
     if (flags_ & cut) {
       stages_.clear();
@@ -198,10 +204,73 @@ void Chain::runStages(Runner& runner) {
       return;
     }
     if (waitingOn_) return;  // the stage stays alive until what it returned has fired
+    if (failed()) [[unlikely]]
+      failedAfter(stage, before);
     stages_.pop();
     if (runner.next) return;
   }
 }
+
+/// Skips the stages that do not want a failure. Returns the identity of the failure if there is one to run, or null.
+const void* Chain::skipStages() noexcept {
+  const void* const identity = FailureState::identity(failure());
+  if (stages_.front().type->sides & StageType::onFailure) return identity;
+  Path* const path = FailureState::ownPath(failure());
+  do {
+    const Stage& stage = stages_.front();
+    if (stage.type->sides & StageType::onFailure) return identity;
+    if (path) path->add(FailureStep::Kind::skipped, stage.at, stage.type->kind);
+    stages_.pop();
+  } while (!stages_.empty() && pauses_ == 0);
+  return nullptr;
+}
+
+// ---- the way of a failure ----
+
+void Chain::wasIn(Failure& failure) const noexcept {
+  FailureState::went(failure, flags_ & coroutine ? FailureStep::Kind::begun : FailureStep::Kind::created, created_);
+}
+
+void Chain::failedAfter(const Stage& stage, const void* before) noexcept {
+  if (flags_ & followed) {  // it came with a Deferred that the stage returned, and follow() has told
+    flags_ &= static_cast<std::uint16_t>(~followed);
+    return;
+  }
+  if (FailureState::identity(failure()) == before) {
+    if (stage.type->kind < StageKind::member)
+      FailureState::went(failure(), FailureStep::Kind::passed, stage.at, stage.type->kind);
+    return;
+  }
+  wasIn(failure());
+  if (*fired().file_name()) FailureState::went(failure(), FailureStep::Kind::succeeded, fired());
+  FailureState::wentNow(failure(), FailureStep::Kind::threw, stage.at, stage.type->kind);
+}
+
+void Chain::cameWith(const Stage& stage) noexcept {
+  FailureState::went(failure(), FailureStep::Kind::returned, stage.at, stage.type->kind);
+  wasIn(failure());
+}
+
+void Chain::cameOutOf(Failure& failure) const noexcept {
+  FailureState::wentNow(failure, FailureStep::Kind::begun, created_);
+}
+
+void Chain::startedWith(Failure& failure, FailureStep::Kind how, std::source_location at) const noexcept {
+  Path* const path = FailureState::ownPath(failure);
+  if (!path) return;
+  path->add(flags_ & coroutine ? FailureStep::Kind::begun : FailureStep::Kind::created, created_);
+  path->add(how, at);
+  path->noteNow();
+}
+
+void Chain::fire(Failure failure, std::source_location at, FailureStep::Kind how) {
+  if (!beginFire(at)) return;
+  startedWith(failure, how, at);
+  setFailure(std::move(failure));
+  endFire(at);
+}
+
+// ---- coroutines ----
 
 void Chain::runNext(Chain* chain) noexcept {
   Runner::ofThread.next = chain;
@@ -271,7 +340,8 @@ struct Handover {
   }
 };
 
-constexpr StageType handover{&Handover::run, &Handover::destroy, sizeof(Stage) + sizeof(Handover), StageType::onBoth};
+constexpr StageType handover{&Handover::run, &Handover::destroy, sizeof(Stage) + sizeof(Handover), StageType::onBoth,
+                              StageKind::handover};
 
 }  // namespace
 
@@ -288,6 +358,8 @@ void Chain::resumeWith(Chain& inner) noexcept {
   if (flags_ & cut) {
     consume();  // there is nothing left to run with it
   } else {
+    if (failed()) [[unlikely]]
+      cameWith(stages_.front());
     popAlone();  // the stage that returned `inner`
   }
 }
@@ -296,6 +368,8 @@ void Chain::resumeAbandoned() noexcept {
   waitingOn_ = nullptr;
   if (flags_ & cut) return;
   setFailure(Failure(AbandonedError()));
+  FailureState::wentNow(failure(), FailureStep::Kind::abandoned, std::source_location());
+  cameWith(stages_.front());
   popAlone();
   if (runnable() && !stages_.empty()) {
     run();
@@ -311,6 +385,10 @@ void Chain::follow(Chain* inner) {
   if (inner->ready()) {
     inner->handOver();
     takeResult(*inner);
+    if (failed()) [[unlikely]] {
+      cameWith(stages_.front());
+      flags_ |= followed;
+    }
     inner->dropHandle();
     return;
   }
@@ -394,7 +472,8 @@ void Chain::cancel() {
     } catch (abi::__forced_unwind&) {
       throw;
     } catch (...) {
-      const Failure failure;
+      Failure failure;
+      target->wasIn(failure);
       detail::reportUnhandled({failure, "a canceller threw", target->created_, target->fired()});
     }
     target->flags_ &= static_cast<std::uint16_t>(~cancelling);
@@ -403,12 +482,14 @@ void Chain::cancel() {
     } else if (target->flags_ & patient) {
       target->keepCanceller(std::move(canceller));
     } else {
-      target->fire(Failure(CancelledError()), std::source_location());
+      target->fire(Failure(CancelledError()), std::source_location(), FailureStep::Kind::cancelled);
     }
     target->dropPromise();
   } else if (target->beginFire(std::source_location())) {
     target->flags_ |= swallowOne;
-    target->setFailure(Failure(CancelledError()));
+    Failure cancelled(CancelledError{});
+    target->startedWith(cancelled, FailureStep::Kind::cancelled, std::source_location());
+    target->setFailure(std::move(cancelled));
     target->endFire(std::source_location());
   }
   target->dropReference();
@@ -426,7 +507,7 @@ void Chain::unpause() {
 
 void Chain::abandon() noexcept {
   if (flags_ & (called | cancelling)) return;
-  fire(Failure(AbandonedError()), std::source_location());
+  fire(Failure(AbandonedError()), std::source_location(), FailureStep::Kind::abandoned);
 }
 
 // ---- failures that nobody handles ----

@@ -1,5 +1,8 @@
 #include <bight/coroutine.hpp>
 
+#include <exception>
+#include <utility>
+
 #include "free_list.hpp"
 
 namespace bight::detail {
@@ -28,6 +31,25 @@ void arm() {
 }
 
 }  // namespace
+
+void CoroutineFrame::unhandled_exception() {
+  std::exception_ptr exception = std::current_exception();
+  if (!exception) throw;  // not an exception of C++: the thread is being cancelled (A21)
+  fail(FailureState::wrapped(std::move(exception), raised_));
+}
+
+const Failure& CoroutineFrame::take(Chain& inner, std::source_location at) noexcept {
+  raised_ = std::move(inner.failure());
+  inner.consume();
+  FailureState::went(raised_, FailureStep::Kind::awaited, at);
+  return raised_;
+}
+
+void CoroutineFrame::fail(Failure failure) {
+  if (!chain_->beginFire(std::source_location())) return;
+  chain_->cameOutOf(failure);
+  chain_->setFailure(std::move(failure));
+}
 
 void* CoroutineFrame::operator new(std::size_t size) {
   const std::size_t which = (size - 1) / step;

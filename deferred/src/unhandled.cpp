@@ -6,6 +6,8 @@
 
 #include <bight/errors.hpp>
 
+#include "failure_text.hpp"
+
 namespace bight {
 
 namespace {
@@ -24,10 +26,19 @@ std::string place(std::source_location at) {
   return std::string(at.file_name()) + ":" + std::to_string(at.line());
 }
 
+std::string described(const UnhandledFailure& unhandled, bool coloured) {
+  std::string text(unhandled.context);
+  text += ":\n" + detail::tracebackOf(unhandled.failure, Failure::Detail::normal, coloured);
+  if (!unhandled.failure.path().empty()) return text;  // which tells that too
+  if (*unhandled.created.file_name()) text += "  Deferred created at " + place(unhandled.created) + "\n";
+  if (*unhandled.fired.file_name()) text += "  fired at " + place(unhandled.fired) + "\n";
+  return text;
+}
+
 void printOnStderr(const UnhandledFailure& unhandled) noexcept {
   if (unhandled.failure.check<CancelledError>()) return;
   try {
-    const std::string text = describe(unhandled);
+    const std::string text = described(unhandled, detail::wantsColours(stderr));
     std::fwrite(text.data(), 1, text.size(), stderr);
   } catch (...) {
     std::fputs("bight: an unhandled error could not be described\n", stderr);
@@ -45,11 +56,7 @@ UnhandledFailureHook setUnhandledFailureHook(UnhandledFailureHook hook) {
 }
 
 std::string describe(const UnhandledFailure& unhandled) {
-  std::string text(unhandled.context);
-  text += ":\n" + unhandled.failure.getTraceback();
-  if (*unhandled.created.file_name()) text += "  Deferred created at " + place(unhandled.created) + "\n";
-  if (*unhandled.fired.file_name()) text += "  fired at " + place(unhandled.fired) + "\n";
-  return text;
+  return described(unhandled, false);
 }
 
 void detail::reportUnhandled(const UnhandledFailure& unhandled) noexcept {

@@ -50,13 +50,12 @@ class BIGHT_API CoroutineFrame {
 
   std::suspend_never initial_suspend() noexcept { return {}; }
 
-  void unhandled_exception() {
-    std::exception_ptr exception = std::current_exception();
-    if (!exception) throw;  // not an exception of C++: the thread is being cancelled (A21)
-    fail(Failure(std::move(exception)));
-  }
+  void unhandled_exception();
 
   Chain& chain() noexcept { return *chain_; }
+
+  /// Takes the failure that a `co_await` brought, to be thrown then: what comes out of the body may be it.
+  const Failure& take(Chain& inner, std::source_location at) noexcept;
 
  protected:
   ~CoroutineFrame() {
@@ -64,12 +63,18 @@ class BIGHT_API CoroutineFrame {
   }
 
   Chain* begin(const ValueType& type, std::source_location at) { return chain_ = Chain::makeForCoroutine(type, at); }
-  void fail(Failure failure) {
-    if (chain_->beginFire(std::source_location())) chain_->setFailure(std::move(failure));
+  void fail(Failure failure);
+  void goOn() noexcept {
+    if (FailureState::identity(raised_)) [[unlikely]]
+      raised_ = FailureState::none();
   }
 
   Chain* chain_ = nullptr;
+  Failure raised_ = FailureState::none();  // by the last co_await
 };
+
+template <class T>
+class Awaiter;
 
 template <class T>
 class CoroutinePromise;
@@ -123,6 +128,17 @@ class CoroutinePromise final : public CoroutineReturn<T> {
   }
   FinalAwaiter<T> final_suspend() noexcept { return {}; }
 
+  /// A co_await in this coroutine: of a Deferred, and then it is known where; or of anything else.
+  template <class U>
+  Awaiter<U> await_transform(Deferred<U>&& deferred, std::source_location at = std::source_location::current()) {
+    this->goOn();
+    return Awaiter<U>(std::move(deferred), at, this);
+  }
+  template <class A>
+  A&& await_transform(A&& other) noexcept {
+    return std::forward<A>(other);
+  }
+
   Chain* release() noexcept { return std::exchange(this->chain_, nullptr); }
 };
 
@@ -132,6 +148,7 @@ struct BIGHT_API Resume {
   Chain* waiter;  // the coroutine's own chain; null for a coroutine that is not ours
 
   static constexpr StageType::Sides sides = StageType::onBoth;
+  static constexpr StageKind kind = StageKind::await;
   static void run(void* functor, Chain& chain);
 };
 
@@ -139,7 +156,9 @@ struct BIGHT_API Resume {
 template <class T>
 class Awaiter {
  public:
-  Awaiter(Deferred<T>&& deferred, std::source_location at) : inner_(std::move(deferred).releaseChain()), at_(at) {
+  /// @param frame  the coroutine that waits, if it is one of ours
+  Awaiter(Deferred<T>&& deferred, std::source_location at, CoroutineFrame* frame)
+      : inner_(std::move(deferred).releaseChain()), at_(at), frame_(frame) {
     if (!inner_->endsWith<T>()) {
       Chain* inner = std::exchange(inner_, nullptr);
       Deferred<T> back(inner);
@@ -181,6 +200,7 @@ class Awaiter {
   T await_resume() {
     Chain& inner = *inner_;
     if (inner.failed()) [[unlikely]] {
+      if (frame_) frame_->take(inner, at_).raise();
       const Failure failure = inner.failure();
       inner.consume();
       failure.raise();
@@ -197,6 +217,7 @@ class Awaiter {
  private:
   Chain* inner_;
   std::source_location at_;
+  CoroutineFrame* frame_;
   bool suspended_ = false;
 };
 
@@ -207,14 +228,14 @@ namespace bight {
 /// Waits for the result: `co_await fetch(url)`, `co_await std::move(d)`.
 template <class T>
 auto operator co_await(Deferred<T>&& deferred) {
-  return detail::Awaiter<T>(std::move(deferred), std::source_location());
+  return detail::Awaiter<T>(std::move(deferred), std::source_location(), nullptr);
 }
 /// Refused: a Deferred with a name has to be given away in so many words. (Not a deleted function: g++ would say two
 /// things.)
 template <class T>
 auto operator co_await(Deferred<T>& deferred) {
   static_assert(std::is_void_v<Deferred<T>>, "bight: co_await consumes the Deferred: write co_await std::move(d)");
-  return detail::Awaiter<T>(std::move(deferred), std::source_location());
+  return detail::Awaiter<T>(std::move(deferred), std::source_location(), nullptr);
 }
 
 }  // namespace bight

@@ -60,7 +60,7 @@ class Listing : public Members {
       if (options_.consumeErrors) chain.consume();
       if (options_.fireOnOneErrback) {
         done_ = true;
-        promise_.errback(FirstError(failure, index));
+        promise_.errback(FirstError(failure, index), at_);
         return;
       }
       outcomes_[index].emplace(failure);
@@ -69,7 +69,7 @@ class Listing : public Members {
       FirstValue<T> first{{}, index};
       if constexpr (!std::is_void_v<T>) first.value = std::move(chain.value<T>());
       chain.consume();
-      promise_.callback(Fired(std::move(first)));
+      promise_.callback(Fired(std::move(first)), at_);
       return;
     } else {
       if constexpr (std::is_void_v<T>) {
@@ -84,7 +84,7 @@ class Listing : public Members {
     Outcomes all;
     all.reserve(outcomes_.size());
     for (auto& outcome : outcomes_) all.push_back(std::move(*outcome));
-    promise_.callback(Fired(std::move(all)));
+    promise_.callback(Fired(std::move(all)), at_);
   }
 
  private:

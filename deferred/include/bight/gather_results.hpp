@@ -38,7 +38,7 @@ class Gathering : public Members {
       const Failure failure = chain.failure();
       if (consumeErrors_) chain.consume();
       if (std::exchange(done_, true) || promise_.called()) return;
-      promise_.errback(FirstError(failure, index));
+      promise_.errback(FirstError(failure, index), at_);
       return;
     }
     if constexpr (!std::is_void_v<T>) values_[index] = std::move(chain.value<T>());
@@ -48,14 +48,14 @@ class Gathering : public Members {
 
   void fire() {
     if constexpr (std::is_void_v<T>) {
-      promise_.callback();
+      promise_.callback(at_);
     } else if constexpr (direct) {
-      promise_.callback(std::move(values_));
+      promise_.callback(std::move(values_), at_);
     } else {
       Values values;
       values.reserve(values_.size());
       for (auto& value : values_) values.push_back(std::move(*value));
-      promise_.callback(std::move(values));
+      promise_.callback(std::move(values), at_);
     }
   }
 
@@ -92,13 +92,13 @@ class TupleGathering : public Members {
       const Failure failure = chain.failure();
       chain.consume();
       if (std::exchange(done_, true) || promise_.called()) return;
-      promise_.errback(FirstError(failure, index));
+      promise_.errback(FirstError(failure, index), at_);
       return;
     }
     if constexpr (!std::is_void_v<U>) store<U>(index, chain.value<U>(), std::index_sequence_for<T...>());
     chain.consume();
     if (--missing_ == 0 && !std::exchange(done_, true) && !promise_.called()) {
-      promise_.callback(std::apply([](auto&... place) { return Values(std::move(*place)...); }, places_));
+      promise_.callback(std::apply([](auto&... place) { return Values(std::move(*place)...); }, places_), at_);
     }
   }
 

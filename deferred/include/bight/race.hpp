@@ -52,19 +52,19 @@ class Racing : public Members {
       std::vector<Failure> all;
       all.reserve(failures_.size());
       for (auto& failure : failures_) all.push_back(std::move(*failure));
-      promise_.errback(FailureGroup(std::move(all)));
+      promise_.errback(FailureGroup(std::move(all)), at_);
       return;
     }
     done_ = true;
     if constexpr (std::is_void_v<T>) {
       chain.consume();
       cancelAll();
-      if (!promise_.called()) promise_.callback(index);
+      if (!promise_.called()) promise_.callback(index, at_);
     } else {
       Won won(index, std::move(chain.value<T>()));
       chain.consume();
       cancelAll();
-      if (!promise_.called()) promise_.callback(std::move(won));
+      if (!promise_.called()) promise_.callback(std::move(won), at_);
     }
   }
 

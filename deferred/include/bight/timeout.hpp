@@ -64,7 +64,7 @@ Deferred<T>& Deferred<T>::addTimeout(std::chrono::nanoseconds limit, Clock& cloc
   if constexpr (detail::checkClock<Clock>()) {
     if (need().ready()) return *this;
     const detail::Kept kept(*chain_);
-    detail::addObserver(
+    detail::addObserver<StageKind::timeout>(
         kept.chain,
         [timeout = detail::Timeout<Clock>(kept.chain, limit, clock), limit](detail::Chain& chain) {
           if (timeout.ranOut() && chain.failed() && chain.failure().template check<CancelledError>())

@@ -49,7 +49,7 @@ struct ScopeEntry;
 /// What a kind of stage does. One static table per kind of stage; the functor follows the Stage in the arena.
 struct StageType {
   /// Which results the stage wants to see; the others pass it by without a call.
-  enum Sides : std::uint32_t { onValue = 1, onFailure = 2, onBoth = 3 };
+  enum Sides : std::uint8_t { onValue = 1, onFailure = 2, onBoth = 3 };
 
   /// Runs the stage on the result held by the chain and leaves the next result there. May throw.
   void (*run)(void* functor, Chain& chain);
@@ -58,6 +58,8 @@ struct StageType {
   /// Bytes of the whole record.
   std::uint32_t size;
   Sides sides;
+  /// For people.
+  StageKind kind;
 };
 
 struct Stage {
@@ -208,11 +210,8 @@ class BIGHT_API Chain {
       settle();
     }
   }
-  void fire(Failure failure, std::source_location at) {
-    if (!beginFire(at)) return;
-    setFailure(std::move(failure));
-    endFire(at);
-  }
+  /// The same with a failure, which learns where.
+  void fire(Failure failure, std::source_location at, FailureStep::Kind how = FailureStep::Kind::fired);
   bool isCoroutine() const noexcept { return flags_ & coroutine; }
   /// As endFire, for a coroutine that ran to its end: if this thread's run loop resumed it, the loop goes on with this
   /// chain.
@@ -323,6 +322,9 @@ class BIGHT_API Chain {
   /// See bight::failuresAtRest.
   static std::size_t failuresAtRest() noexcept;
 
+  /// For the way of a failure that ends a coroutine.
+  void cameOutOf(Failure& failure) const noexcept;
+
   std::source_location created() const noexcept { return created_; }
   std::source_location fired() const noexcept { return flags_ & cancellable ? std::source_location() : fired_; }
   std::uint32_t handles() const noexcept { return handles_; }
@@ -341,6 +343,7 @@ class BIGHT_API Chain {
     cut = 256,           // its scope has ended: what has not run shall not run
     patient = 512,       // see setCanceller
     cancellable = 1024,  // it has a canceller, and not yet the place where it was fired
+    followed = 2048,     // the running stage has returned a Deferred that had failed
   };
   struct Runner;
 
@@ -360,6 +363,11 @@ class BIGHT_API Chain {
   void drain(Runner& runner);
   void queueOn(Runner& runner) noexcept;
   static void drainQueue(Runner& runner);
+  const void* skipStages() noexcept;
+  void failedAfter(const Stage& stage, const void* before) noexcept;
+  void wasIn(Failure& failure) const noexcept;
+  void cameWith(const Stage& stage) noexcept;
+  void startedWith(Failure& failure, FailureStep::Kind how, std::source_location at) const noexcept;
   void settle() noexcept;
   void reportUnhandled() noexcept;
   void lastHandleGone() noexcept;

@@ -20,6 +20,10 @@ class Members {
   Members(const Members&) = delete;
   Members& operator=(const Members&) = delete;
 
+  static void gathered(Failure& failure, std::source_location at, std::size_t index) noexcept {
+    FailureState::went(failure, FailureStep::Kind::gathered, at, StageKind::member, static_cast<std::uint32_t>(index));
+  }
+
   /// Cancels every member that has not fired. One that does not end at once is asked again the next time.
   void cancelAll() {
     std::vector<ChainReference> members;  // a canceller may bring about everything, also the end of this state
@@ -30,10 +34,14 @@ class Members {
 
  protected:
   std::vector<ChainReference> members_;
+  std::source_location at_;  // of the call that gathers
   std::size_t references_ = 0;
 
   template <class State>
   friend class StateReference;
+  template <class State, class Fired, class T>
+  friend void addMembers(Deferred<Fired>& result, State& state, std::vector<Deferred<T>>& members,
+                         std::source_location at);
   template <class State, class T>
   friend void addMember(State& state, Deferred<T> member, std::size_t index, std::source_location at);
 };
@@ -61,10 +69,13 @@ void addMember(State& state, Deferred<T> member, std::size_t index, std::source_
   if (!chain.endsWith<T>()) chain.throwRetyped(valueType<T>, false);
   state.members_.emplace_back(chain);
   chain.setAwaited();
-  addObserver(
+  addObserver<StageKind::member>(
       chain,
-      [state = StateReference<State>(state), index](Chain& arrived) { state->template arrived<T>(index, arrived); }, at,
-      valueType<void>);
+      [state = StateReference<State>(state), index](Chain& arrived) {
+        if (arrived.failed()) Members::gathered(arrived.failure(), state->at_, index);
+        state->template arrived<T>(index, arrived);
+      },
+      at, valueType<void>);
 }
 
 /// Ties the result to the state and adds the members, by calling `add`. The result's chain lives as long as the state,
@@ -82,6 +93,7 @@ void addMembers(Deferred<Fired>& result, State& state, Add add) {
 
 template <class State, class Fired, class T>
 void addMembers(Deferred<Fired>& result, State& state, std::vector<Deferred<T>>& members, std::source_location at) {
+  state.at_ = at;
   addMembers(result, state, [&] {
     for (std::size_t i = 0; i < members.size(); ++i) addMember(state, std::move(members[i]), i, at);
   });

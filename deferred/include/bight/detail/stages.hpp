@@ -62,6 +62,10 @@ struct TwoSided {
   static constexpr StageType::Sides sides =
       StageType::Sides((std::is_same_v<F, PassThrough> ? 0U : StageType::onValue) |
                        (std::is_same_v<G, PassThrough> ? 0U : StageType::onFailure));
+  static constexpr StageKind kind = std::is_same_v<G, PassThrough> ? StageKind::callback
+                                    : std::is_same_v<F, PassThrough> || std::is_same_v<F, DropValue>
+                                        ? StageKind::errback
+                                        : StageKind::callbacks;
 
   static void run(void* functor, Chain& chain) {
     TwoSided& stage = at(functor);
@@ -91,6 +95,7 @@ struct OneSided {
   F function;
 
   static constexpr StageType::Sides sides = StageType::onBoth;
+  static constexpr StageKind kind = StageKind::both;
 
   static void run(void* functor, Chain& chain) {
     OneSided& stage = *std::launder(static_cast<OneSided*>(functor));
@@ -114,11 +119,12 @@ struct OneSided {
 };
 
 /// A stage that looks on: `function(chain)` sees the result where it lies and decides itself what to do with it.
-template <class F>
+template <StageKind observed, class F>
 struct Observer {
   F function;
 
   static constexpr StageType::Sides sides = StageType::onBoth;
+  static constexpr StageKind kind = observed;
 
   static void run(void* functor, Chain& chain) { std::launder(static_cast<Observer*>(functor))->function(chain); }
 };
@@ -133,6 +139,7 @@ template <class Functor>
 struct Boxed {
   std::unique_ptr<Functor> functor;
   static constexpr StageType::Sides sides = Functor::sides;
+  static constexpr StageKind kind = Functor::kind;
   static void run(void* box, Chain& chain) {
     Functor::run(std::launder(static_cast<Boxed*>(box))->functor.get(), chain);
   }
@@ -150,7 +157,7 @@ constexpr auto functorDestructor() -> void (*)(void*) noexcept {
 template <class Functor>
 inline constexpr StageType stageType{
     &Functor::run, functorDestructor<Functor>(),
-    static_cast<std::uint32_t>((sizeof(Stage) + sizeof(Functor) + 7) & ~std::size_t(7)), Functor::sides};
+    static_cast<std::uint32_t>((sizeof(Stage) + sizeof(Functor) + 7) & ~std::size_t(7)), Functor::sides, Functor::kind};
 
 /// Appends the stage and runs what can be run.
 template <class Functor>
@@ -164,9 +171,9 @@ void addStage(Chain& chain, Functor&& functor, std::source_location at, const Va
   chain.runIfReady();
 }
 
-template <class F>
+template <StageKind kind, class F>
 void addObserver(Chain& chain, F&& function, std::source_location at, const ValueType& end) {
-  addStage(chain, Observer<std::decay_t<F>>{std::forward<F>(function)}, at, end);
+  addStage(chain, Observer<kind, std::decay_t<F>>{std::forward<F>(function)}, at, end);
 }
 
 /// An owning pointer to a chain that neither fires nor handles: what a timer or a collection keeps to be able to
