@@ -46,7 +46,7 @@ def normalise(text, names):
 
 def run(command, timeout=60):
     """What the command prints on both streams, in order, and its exit status."""
-    environment = dict(os.environ, LC_ALL='C.UTF-8', TZ='UTC')
+    environment = dict(os.environ, LC_ALL='C.UTF-8', TZ='UTC', BIGHT_TRACE='0')
     result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=timeout,
                             env=environment, check=False)
     return result.stdout.decode('utf-8', 'replace'), result.returncode

@@ -252,7 +252,12 @@ void Chain::cameWith(const Stage& stage) noexcept {
 }
 
 void Chain::cameOutOf(Failure& failure) const noexcept {
-  FailureState::wentNow(failure, FailureStep::Kind::begun, created_);
+  // What the thread is doing says something of where it came up, not of the coroutines that it leaves.
+  if (!FailureState::hasGone(failure)) {
+    FailureState::wentNow(failure, FailureStep::Kind::begun, created_);
+  } else {
+    FailureState::went(failure, FailureStep::Kind::begun, created_);
+  }
 }
 
 void Chain::startedWith(Failure& failure, FailureStep::Kind how, std::source_location at) const noexcept {
@@ -341,7 +346,7 @@ struct Handover {
 };
 
 constexpr StageType handover{&Handover::run, &Handover::destroy, sizeof(Stage) + sizeof(Handover), StageType::onBoth,
-                              StageKind::handover};
+                             StageKind::handover};
 
 }  // namespace
 

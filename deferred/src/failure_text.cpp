@@ -12,6 +12,7 @@
 #include <bight/stack_trace.hpp>
 
 #include "own_places.hpp"
+#include "path.hpp"
 
 namespace bight {
 
@@ -22,14 +23,22 @@ using Detail = Failure::Detail;
 
 const char* nameOf(StageKind kind) {
   switch (kind) {
-    case StageKind::callback: return "callback";
-    case StageKind::errback: return "errback";
-    case StageKind::callbacks: return "callback or errback";
-    case StageKind::both: return "addBoth";
-    case StageKind::timeout: return "addTimeout";
-    case StageKind::member: return "gathering";
-    case StageKind::handover: return "handing over";
-    case StageKind::await: return "co_await";
+    case StageKind::callback:
+      return "callback";
+    case StageKind::errback:
+      return "errback";
+    case StageKind::callbacks:
+      return "callback or errback";
+    case StageKind::both:
+      return "addBoth";
+    case StageKind::timeout:
+      return "addTimeout";
+    case StageKind::member:
+      return "gathering";
+    case StageKind::handover:
+      return "handing over";
+    case StageKind::await:
+      return "co_await";
   }
   return "stage";
 }
@@ -60,13 +69,17 @@ std::size_t originSize(const std::vector<FailureStep>& oldestFirst) {
   for (std::size_t i = 0; i < oldestFirst.size() && i < 3; ++i) {
     switch (oldestFirst[i].kind) {
       case Kind::created:
-      case Kind::succeeded: break;
+      case Kind::succeeded:
+        break;
       case Kind::begun:
       case Kind::threw:
+      case Kind::called:
       case Kind::fired:
       case Kind::cancelled:
-      case Kind::abandoned: return i + 1;
-      default: return i;
+      case Kind::abandoned:
+        return i + 1;
+      default:
+        return i;
     }
   }
   return 0;
@@ -93,7 +106,7 @@ class Teller {
     const std::vector<FailureStep> oldestFirst(steps.rbegin(), steps.rend());
     const std::size_t origin = originSize(oldestFirst);
     tellOrigin(oldestFirst, origin, inner, frames);
-    tellWay(oldestFirst, origin, inner);
+    tellWay(oldestFirst, origin, detail::FailureState::droppedSteps(failure), inner);
     if (depth == 0) return;
     if (const auto* first = failure.get<FirstError>()) {
       line(inner, "number " + std::to_string(first->index()) + " had failed:");
@@ -159,11 +172,21 @@ class Teller {
       case Kind::begun:
         line(indent, std::string(thrown ? "in the coroutine " : "thrown in the coroutine ") + last.at.function_name());
         break;
-      case Kind::fired: line(indent, at(last).empty() ? "fired by the library" : "fired" + at(last)); break;
-      case Kind::cancelled: line(indent, "cancelled"); break;
-      default: line(indent, "abandoned: its last Promise died unfired"); break;
+      case Kind::called:
+        if (!at(last).empty())
+          line(indent, (thrown ? "by the function given" : "thrown by the function given") + at(last));
+        break;
+      case Kind::fired:
+        line(indent, at(last).empty() ? "fired by the library" : "fired" + at(last));
+        break;
+      case Kind::cancelled:
+        line(indent, "cancelled");
+        break;
+      default:
+        line(indent, "abandoned: its last Promise died unfired");
+        break;
     }
-    tellDuring(last, indent + "  ");
+    tellDuring(last, at(last).empty() && last.kind == Kind::called ? indent : indent + "  ");
     if (count == 1 || last.kind == Kind::begun) return;
     std::string words;
     for (std::size_t i = 0; i + 1 < count; ++i) {
@@ -180,37 +203,69 @@ class Teller {
     if (!words.empty()) line(indent + "  ", words);
   }
 
-  void tellWay(const std::vector<FailureStep>& steps, std::size_t from, const std::string& indent) {
+  void tellWay(const std::vector<FailureStep>& steps, std::size_t from, std::uint32_t dropped,
+               const std::string& indent) {
     bool any = false;
+    std::string last;
+    unsigned times = 1;
+    const auto tellTimes = [&] {  // behind the line that was the same so often
+      if (times > 1) text_.insert(text_.size() - 1, ", " + std::to_string(times) + " times");
+      times = 1;
+    };
     for (std::size_t i = steps.size(); i-- > from;) {
       const FailureStep& step = steps[i];
+      if (dropped > 0 && i + 1 == detail::Path::first) {
+        tellTimes();
+        last.clear();
+        line(indent + "  ", "(" + std::to_string(dropped) + " more steps)");
+      }
       // Coroutines that hand a failure on leave two steps, of which the place of the co_await says more.
       if (step.kind == Kind::begun && i > from && steps[i - 1].kind == Kind::awaited && !all()) continue;
       const std::string words = inWords(step);
       if (words.empty()) continue;
       if (!std::exchange(any, true)) line(indent, "then, newest first:");
+      if (words == last && step.during.empty()) {
+        ++times;
+        continue;
+      }
+      tellTimes();
       line(indent + "  ", words);
       tellDuring(step, indent + "    ");
+      last = words;
     }
+    tellTimes();
   }
 
   std::string inWords(const FailureStep& step) const {
     const std::string where = at(step);
     const bool quiet = where.empty() && !all() && step.during.empty();
     switch (step.kind) {
-      case Kind::created: return where.empty() ? "" : "in the Deferred created" + where;
-      case Kind::succeeded: return where.empty() ? "" : "fired with a value" + where;
-      case Kind::begun: return std::string("out of the coroutine ") + step.at.function_name();
-      case Kind::fired: return where.empty() ? "fired by the library" : "fired" + where;
-      case Kind::cancelled: return "cancelled";
-      case Kind::abandoned: return "abandoned: its last Promise died unfired";
-      case Kind::threw: return "thrown by " + theStage(step) + where;
-      case Kind::skipped: return quiet ? "" : ink(faint) + ("skipped " + theStage(step) + where) + ink(plain);
-      case Kind::passed: return quiet ? "" : "passed on by " + theStage(step) + where;
-      case Kind::returned: return quiet ? "" : "came to " + theStage(step) + where + ", which had returned this Deferred";
+      case Kind::created:
+        return where.empty() ? "" : "in the Deferred created" + where;
+      case Kind::succeeded:
+        return where.empty() ? "" : "fired with a value" + where;
+      case Kind::begun:
+        return std::string("out of the coroutine ") + step.at.function_name();
+      case Kind::fired:
+        return where.empty() ? "fired by the library" : "fired" + where;
+      case Kind::cancelled:
+        return "cancelled";
+      case Kind::abandoned:
+        return "abandoned: its last Promise died unfired";
+      case Kind::threw:
+        return "thrown by " + theStage(step) + where;
+      case Kind::called:
+        return where.empty() ? "" : "thrown by the function given" + where;
+      case Kind::skipped:
+        return quiet ? "" : ink(faint) + ("skipped " + theStage(step) + where) + ink(plain);
+      case Kind::passed:
+        return quiet ? "" : "passed on by " + theStage(step) + where;
+      case Kind::returned:
+        return quiet ? "" : "came to " + theStage(step) + where + ", which had returned this Deferred";
       case Kind::awaited:
         return "awaited" + (all() ? where : where + " in " + std::string(step.at.function_name()));
-      case Kind::gathered: return "gathered" + where + " as number " + std::to_string(step.index);
+      case Kind::gathered:
+        return "gathered" + where + " as number " + std::to_string(step.index);
     }
     return {};
   }
@@ -223,7 +278,8 @@ class Teller {
 /// `file:line:what`, one line each; only the throw if not `way`.
 std::string briefly(const Failure& failure, bool way) {
   std::string lines;
-  for (const StackFrame& frame : thrownAt(failure)) {
+  const std::vector<StackFrame> frames = way ? thrownAt(failure) : std::vector<StackFrame>();
+  for (const StackFrame& frame : frames) {
     if (!isOwn(frame) && !frame.file.empty())
       lines += frame.file + ":" + std::to_string(frame.line) + ":" + frame.function + "\n";
   }
@@ -233,7 +289,8 @@ std::string briefly(const Failure& failure, bool way) {
     for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
       if (step->kind == Kind::created || step->kind == Kind::succeeded) continue;
       if (step->kind == Kind::threw && isTheirs(*step)) lines += place(step->at) + ":" + nameOf(step->stage) + "\n";
-      if (step->kind == Kind::begun && isTheirs(*step)) lines += place(step->at) + ":" + step->at.function_name() + "\n";
+      if (step->kind == Kind::begun && isTheirs(*step))
+        lines += place(step->at) + ":" + step->at.function_name() + "\n";
       thrown = step->kind == Kind::threw || step->kind == Kind::begun;
       break;
     }
@@ -245,13 +302,26 @@ std::string briefly(const Failure& failure, bool way) {
     if (!isTheirs(step)) continue;
     const char* word = nullptr;
     switch (step.kind) {
-      case Kind::fired: word = "fired"; break;
-      case Kind::skipped: word = "skipped"; break;
-      case Kind::passed: word = "passed"; break;
-      case Kind::returned: word = "returned"; break;
-      case Kind::awaited: word = "awaited"; break;
-      case Kind::gathered: word = "gathered"; break;
-      default: continue;
+      case Kind::fired:
+        word = "fired";
+        break;
+      case Kind::skipped:
+        word = "skipped";
+        break;
+      case Kind::passed:
+        word = "passed";
+        break;
+      case Kind::returned:
+        word = "returned";
+        break;
+      case Kind::awaited:
+        word = "awaited";
+        break;
+      case Kind::gathered:
+        word = "gathered";
+        break;
+      default:
+        continue;
     }
     text += place(step.at) + ":" + word + "\n";
   }
@@ -283,9 +353,9 @@ std::string Failure::getTraceback(Detail detail) const {
 }
 
 void Failure::printTraceback(std::ostream& out, Detail detail) const {
-  const bool coloured = (out.rdbuf() == std::cout.rdbuf() && detail::wantsColours(stdout)) ||
-                        ((out.rdbuf() == std::cerr.rdbuf() || out.rdbuf() == std::clog.rdbuf()) &&
-                         detail::wantsColours(stderr));
+  const bool coloured =
+      (out.rdbuf() == std::cout.rdbuf() && detail::wantsColours(stdout)) ||
+      ((out.rdbuf() == std::cerr.rdbuf() || out.rdbuf() == std::clog.rdbuf()) && detail::wantsColours(stderr));
   out << detail::tracebackOf(*this, detail, coloured);
 }
 

@@ -13,16 +13,7 @@ namespace bight {
 
 namespace detail {
 
-constinit thread_local Activities activities{};
-
-std::string presentActivity() {
-  const Activity* now = activities.now;
-  if (!now) return {};
-  std::string text = now->describe(now->subject);
-  const char* file = now->at.file_name();
-  if (file && *file) text.append(" at ").append(file).append(":").append(std::to_string(now->at.line()));
-  return text;
-}
+constinit thread_local const Activity* presentActivity = nullptr;
 
 namespace {
 using Blocks = FreeList<sizeof(Path), 256>;
@@ -40,7 +31,6 @@ Path* Path::own(Path* path) {
   copy->count_ = path->count_;
   copy->noteCount_ = path->noteCount_;
   copy->notes_ = path->notes_;
-  copy->noted_ = path->noted_;
   if (copy->notes_) copy->notes_->references.fetch_add(1, std::memory_order_relaxed);
   path->dropReference();
   return copy;
@@ -58,17 +48,21 @@ void Path::destroy() noexcept {
 }
 
 void Path::note() noexcept {
-  if (noteCount_ >= mostNotes || noted_ == activities.begun) return;
+  if (noteCount_ >= mostNotes) return;
   try {
-    std::string text = presentActivity();
+    std::string text = presentActivity->describe(presentActivity->subject);
+    if (text.empty() || (notes_ && notes_->text == text)) return;  // that was told before
     Note* note = new Note;
     note->text = std::move(text);
     note->step = count_ - 1;
     note->before = std::exchange(notes_, note);
-    noted_ = activities.begun;
     ++noteCount_;
   } catch (...) {  // no memory: a story with a gap
   }
+}
+
+std::uint32_t FailureState::droppedSteps(const Failure& failure) noexcept {
+  return failure.path_ ? failure.path_->dropped() : 0;
 }
 
 Path* FailureState::ownPath(Failure& failure) noexcept {

@@ -52,7 +52,7 @@ class Path {
   }
   /// What the thread is doing now belongs to the step added last.
   void noteNow() noexcept {
-    if (activities.now) [[unlikely]]
+    if (presentActivity) [[unlikely]]
       note();
   }
 
@@ -73,7 +73,6 @@ class Path {
   std::uint32_t count_ = 0;
   std::uint32_t noteCount_ = 0;
   Note* notes_ = nullptr;
-  std::uint64_t noted_ = 0;  // the activity that was noted last
   union {
     Step steps_[first + last];
   };

@@ -175,7 +175,8 @@ std::vector<StackFrame> thrownAt(const Failure& failure) {
 
 // Every exception is made here, whether it is to be thrown or to be put into an exception_ptr. Weak, so that a program
 // with a C++ library of its own inside keeps that one's.
-extern "C" [[gnu::weak, gnu::visibility("default")]] void* __cxa_allocate_exception(  // NOLINT(bugprone-reserved-identifier)
+extern "C" [[gnu::weak, gnu::visibility("default")]] void*
+__cxa_allocate_exception(  // NOLINT(bugprone-reserved-identifier)
     std::size_t size) noexcept {
   using Allocate = void* (*)(std::size_t) noexcept;
   static constinit std::atomic<Allocate> next{nullptr};

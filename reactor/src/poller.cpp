@@ -29,6 +29,10 @@ void Poller::setAfterEach(AfterEach afterEach, void* context) noexcept {
   context_ = context;
 }
 
+std::string Poller::presentEvent() const {
+  return tellsRemovals_ && dispatched_ ? "an event of " + dispatched_->describe() : std::string();
+}
+
 namespace detail {
 namespace {
 

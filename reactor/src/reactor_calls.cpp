@@ -149,7 +149,10 @@ void ReactorBase::disown(Owned& owned) noexcept {
 }
 
 void ReactorBase::report(std::string_view context, const Failure& failure) noexcept {
-  reactorLog().failure(context, failure);
+  if (detail::FailureState::hasGone(failure)) return reactorLog().failure(context, failure);
+  Failure here(failure);  // what the reactor was doing is all that can be told of it
+  FailureState::wentNow(here, FailureStep::Kind::called, {});
+  reactorLog().failure(context, here);
 }
 
 }  // namespace bight::detail

@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include <bight/detail/activity.hpp>
+
 #include "reactor_base.hpp"
 #include "reactor_log.hpp"
 #include "simulated_poller.hpp"
@@ -63,6 +65,8 @@ void ReactorBase::pollOnce(Duration until) {
   slow_.forget();
   poller_->setBeforeNext([](void* self) noexcept { static_cast<ReactorBase*>(self)->eventsBegin(); });
   vitals_->waits();
+  const Doing events([](const void* poller) { return static_cast<const Poller*>(poller)->presentEvent(); },
+                     poller_.get());
   try {
     poller_->poll(until);
     vitals_->works();
@@ -88,7 +92,18 @@ void ReactorBase::pollFailed() noexcept {
 }
 
 void ReactorBase::runQueue(std::vector<Function<void()>>& calls, const char* context, const char* kind) noexcept {
+  struct Subject {
+    const char* kind;
+    const Function<void()>* call;
+  } subject{kind, nullptr};
+  const Doing running(
+      [](const void* of) {
+        const auto& it = *static_cast<const Subject*>(of);
+        return it.call ? it.kind + typeName(it.call->targetType()) : std::string();
+      },
+      &subject);
   for (Function<void()>& call : calls) {
+    subject.call = &call;
     guarded(context, call);
     vitals_->calls.add(1);
     if (slow_.suspicious()) complainIfSlow([&] { return kind + typeName(call.targetType()); });
@@ -123,6 +138,11 @@ void ReactorBase::runTimers() noexcept {
   do {
     {
       TimerHeap::Due due = timers_.pop();
+      const Doing running(
+          [](const void* of) {
+            return "a timed call of " + typeName(static_cast<const TimerHeap::Due*>(of)->targetType());
+          },
+          &due);
       guarded("Unhandled Error while handling timed call", due);
       vitals_->timers.add(1);
       if (slow_.suspicious()) complainIfSlow([&due] { return "a timed call of " + typeName(due.targetType()); });

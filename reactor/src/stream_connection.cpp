@@ -38,6 +38,7 @@
 #include <utility>
 
 #include <bight/connection_errors.hpp>
+#include <bight/detail/activity.hpp>
 #include <bight/unix.hpp>
 
 namespace bight::detail {
@@ -326,6 +327,8 @@ void StreamConnection::close(Failure reason, End end) noexcept {
     Producer* producer = push ? static_cast<Producer*>(push.get()) : pull.get();
     if (producer) reactor().guarded("while calling stopProducing", [producer] { producer->stopProducing(); });
   }
+  const Doing ending(
+      [](const void* of) { return "the end of " + static_cast<const StreamConnection*>(of)->describe(); }, this);
   if (protocol_) reactor().guarded("while calling connectionLost", [&] { protocol_->breakConnection(reason); });
   reactor().ranFor(*this);  // the poller does not know us any more
   if (extras_)

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include <bight/detail/activity.hpp>
 #include <bight/log.hpp>
 #include <bight/reactor_errors.hpp>
 
@@ -89,6 +90,9 @@ void ThreadPool::State::work(std::unique_lock<std::mutex>& lock) {
     ++working;
     lock.unlock();
     try {
+      const detail::Doing working(
+          [](const void* of) { return "work in a thread of pool \"" + static_cast<const State*>(of)->name + "\""; },
+          this);
       job();
     } catch (...) {
       Logger("bight.threads").failure("Unhandled Error in a thread of pool \"" + name + "\"", Failure());

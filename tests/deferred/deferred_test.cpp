@@ -411,8 +411,7 @@ BOOST_AUTO_TEST_CASE(the_report_says_what_and_where) {
   const Failure f(std::runtime_error("x"));
   const auto here = std::source_location::current();
   const std::string text = describe({f, "Unhandled error in Deferred", here, here});
-  BOOST_TEST(text.starts_with("Unhandled error in Deferred:\nTraceback (most recent call last):\n"));
-  BOOST_TEST(text.find("std::runtime_error: x\n") != std::string::npos);
+  BOOST_TEST(text.starts_with("Unhandled error in Deferred:\nTraceback: std::runtime_error: x\n"));
   BOOST_TEST(text.find("created at " + std::string(here.file_name()) + ":" + std::to_string(here.line())) !=
              std::string::npos);
 }

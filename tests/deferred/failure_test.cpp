@@ -9,6 +9,7 @@
 #include <bight/errors.hpp>
 #include <bight/maybe_deferred.hpp>
 #include <bight/result.hpp>
+#include <bight/stack_trace.hpp>
 
 using namespace bight;
 
@@ -23,6 +24,12 @@ struct Right {
   int right = 2;
 };
 struct Both : Left, Right {};
+
+struct WithoutStacks {
+  bool before = capturesStacks();
+  WithoutStacks() { captureStacks(false); }
+  ~WithoutStacks() { captureStacks(before); }
+};
 
 }  // namespace
 
@@ -74,10 +81,11 @@ BOOST_AUTO_TEST_CASE(the_message_of_anything) {
 
 // A100
 BOOST_AUTO_TEST_CASE(tracebacks_in_three_depths) {
+  const WithoutStacks without;
   const Failure f(std::runtime_error("bad"));
   BOOST_TEST(f.getTraceback(Failure::Detail::brief) == "Traceback (failure with no frames): std::runtime_error: bad\n");
   BOOST_TEST(f.getBriefTraceback() == f.getTraceback(Failure::Detail::brief));
-  BOOST_TEST(f.getTraceback() == "Traceback (most recent call last):\nFailure: std::runtime_error: bad\n");
+  BOOST_TEST(f.getTraceback() == "Traceback: std::runtime_error: bad\n");
   const std::string number = std::to_string(f.count());
   BOOST_TEST(f.getTraceback(Failure::Detail::verbose) ==
              "*--- Failure #" + number + " ---\nstd::runtime_error: bad\n*--- End of Failure #" + number + " ---\n");
@@ -92,7 +100,7 @@ BOOST_AUTO_TEST_CASE(a_thrown_one_names_the_stage) {
   const auto line = __LINE__ + 1;
   succeed(1).addCallback([](int) -> int { throw std::runtime_error("x"); }).addErrback([&](const Failure& f) {
     const std::string text = f.getTraceback();
-    BOOST_TEST(text.find("failure_test.cpp\", line " + std::to_string(line)) != std::string::npos, text);
+    BOOST_TEST(text.find("failure_test.cpp:" + std::to_string(line)) != std::string::npos, text);
     return 0;
   });
 }

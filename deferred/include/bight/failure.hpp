@@ -51,6 +51,7 @@ struct FailureStep {
     passed,     // the stage added there ran, and let it pass
     returned,   // the stage added there had returned the Deferred that it was in
     awaited,    // a coroutine awaited it there
+    called,     // a function that the library called threw it; `at` is where that was asked for, if known
     gathered,   // it was member number `index` of what was gathered there
   };
   Kind kind;
@@ -212,14 +213,17 @@ struct BIGHT_API FailureState {
   /// Return addresses at the place of the throw, innermost first; empty if they were not captured.
   static const std::vector<const void*>& stackOf(const Failure& failure) noexcept;
 
+  /// Whether it has gone anywhere.
+  static bool hasGone(const Failure& failure) noexcept { return failure.path_ != nullptr; }
+  /// How many steps `Failure::path` has left out.
+  static std::uint32_t droppedSteps(const Failure& failure) noexcept;
   /// The way of `failure`, for adding steps; null if there is no memory for it.
   static Path* ownPath(Failure& failure) noexcept;
   /// Adds a step to the way of `failure`.
   static void went(Failure& failure, FailureStep::Kind kind, std::source_location at, StageKind stage = {},
                    std::uint32_t index = 0) noexcept;
   /// As `went`, with what the reactor is doing now.
-  static void wentNow(Failure& failure, FailureStep::Kind kind, std::source_location at,
-                      StageKind stage = {}) noexcept;
+  static void wentNow(Failure& failure, FailureStep::Kind kind, std::source_location at, StageKind stage = {}) noexcept;
 };
 
 }  // namespace detail

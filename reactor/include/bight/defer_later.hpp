@@ -2,7 +2,9 @@
 /// `deferLater`: a Deferred that fires after some time.
 #pragma once
 
+#include <concepts>
 #include <memory>
+#include <source_location>
 #include <utility>
 
 #include <bight/deferred.hpp>
@@ -12,11 +14,14 @@ namespace bight {
 
 /// A Deferred that fires with nothing after `delay`. Cancelling it takes the call back from the clock.
 /// @throws std::invalid_argument if `delay` is negative.
-inline Deferred<void> deferLater(ReactorTime& clock, Duration delay) {
+inline Deferred<void> deferLater(ReactorTime& clock, Duration delay,
+                                 std::source_location at = std::source_location::current()) {
   auto call = std::make_shared<DelayedCall>();
-  Deferred<void> deferred([call](Promise<void>) {
-    if (call->active()) call->cancel();
-  });
+  Deferred<void> deferred(
+      [call](Promise<void>) {
+        if (call->active()) call->cancel();
+      },
+      at);
   *call = clock.callLater(delay, [promise = deferred.promise()] { promise.callback(); });
   return deferred;
 }
@@ -25,8 +30,9 @@ inline Deferred<void> deferLater(ReactorTime& clock, Duration delay) {
 /// with), or fails with what it throws. Cancelling takes the call back, or, if `f` has returned a Deferred, cancels
 /// that. Twisted: task.deferLater.
 template <class F>
-auto deferLater(ReactorTime& clock, Duration delay, F f) {
-  return deferLater(clock, delay).addCallback(std::move(f));
+  requires(!std::same_as<F, std::source_location>)
+auto deferLater(ReactorTime& clock, Duration delay, F f, std::source_location at = std::source_location::current()) {
+  return deferLater(clock, delay, at).addCallback(std::move(f), at);
 }
 
 }  // namespace bight

@@ -89,6 +89,8 @@ class BIGHT_API Poller {
 
   /// For the reactor: what `dispatch` calls after each target.
   void setAfterEach(AfterEach afterEach, void* context) noexcept;
+  /// For the story of a failure: "an event of …", whom a poller is calling that tells removals; otherwise empty.
+  std::string presentEvent() const;
   /// For the reactor: what `dispatch` calls before the next target, once. Null: nothing.
   void setBeforeNext(Hook beforeNext) noexcept { beforeNext_ = beforeNext; }
 

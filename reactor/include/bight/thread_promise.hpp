@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <source_location>
 #include <type_traits>
 #include <utility>
 
@@ -86,10 +87,11 @@ class ThreadPromise {
 /// Calls from one reactor to another arrive in order. If `asked` ends before it has answered, the Deferred fails with
 /// AbandonedError. Cancelling it does not stop `f`; its result is dropped. Both reactors may be the same.
 template <class F>
-auto deferToReactor(ReactorThreads& asking, ReactorThreads& asked, F f) {
+auto deferToReactor(ReactorThreads& asking, ReactorThreads& asked, F f,
+                    std::source_location at = std::source_location::current()) {
   if constexpr (std::is_invocable_v<F&>) {
     using R = detail::AnswerOf<F>;
-    Deferred<R> deferred;
+    Deferred<R> deferred(at);
     asked.callFromThread([answer = ThreadPromise<R>(asking, deferred.promise()), f = std::move(f)]() mutable {
       detail::callAndDeliver<R>(std::move(f), std::move(answer));
     });

@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <source_location>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
@@ -64,7 +65,7 @@ namespace detail {
 /// which lets go of it when the reactor dies; work and result belong to whichever thread has the job at the moment.
 template <class F, class R>
 struct ThreadJob final : Pending {
-  explicit ThreadJob(F f) : work(std::move(f)) {}
+  ThreadJob(F f, std::source_location place) : work(std::move(f)), at(place) {}
 
   void run() noexcept {
     try {
@@ -75,7 +76,9 @@ struct ThreadJob final : Pending {
         result.emplace((*work)());
       }
     } catch (...) {
-      result.emplace(Failure());
+      Failure failure;
+      FailureState::wentNow(failure, FailureStep::Kind::called, at);
+      result.emplace(std::move(failure));
     }
     work.reset();  // what it captured dies in the thread that used it
   }
@@ -85,6 +88,7 @@ struct ThreadJob final : Pending {
   void abandon() noexcept override { promise.reset(); }
 
   std::optional<F> work;
+  std::source_location at;
   std::optional<Result<R>> result;
   std::optional<Promise<R>> promise;
 };
@@ -147,13 +151,14 @@ void callAndDeliver(F f, End end) {
 /// the thread; its result is dropped then.
 /// Fails with AlreadyQuit if the pool has been stopped, as the reactor's own is in its shutdown.
 template <class F>
-auto deferToThreadPool(ReactorThreads& reactor, ThreadPool& pool, F f) {
+auto deferToThreadPool(ReactorThreads& reactor, ThreadPool& pool, F f,
+                       std::source_location at = std::source_location::current()) {
   using R = std::decay_t<std::invoke_result_t<F&>>;
   static_assert(
       !detail::isDeferred<R>,
       "bight: a function that runs in a thread cannot return a Deferred: Deferreds belong to the reactor's thread");
-  Deferred<R> deferred;
-  auto job = std::make_shared<detail::ThreadJob<F, R>>(std::move(f));
+  Deferred<R> deferred(at);
+  auto job = std::make_shared<detail::ThreadJob<F, R>>(std::move(f), at);
   job->promise = deferred.promise();
   reactor.keepPending(job);
   try {
@@ -173,8 +178,8 @@ auto deferToThreadPool(ReactorThreads& reactor, ThreadPool& pool, F f) {
 
 /// The same in the reactor's own pool. Twisted: threads.deferToThread.
 template <class F>
-auto deferToThread(ReactorThreads& reactor, F f) {
-  return deferToThreadPool(reactor, reactor.getThreadPool(), std::move(f));
+auto deferToThread(ReactorThreads& reactor, F f, std::source_location at = std::source_location::current()) {
+  return deferToThreadPool(reactor, reactor.getThreadPool(), std::move(f), at);
 }
 
 /// Runs the calls one after the other, in this order, in one thread of the reactor's pool. One that throws is logged,

@@ -5,8 +5,6 @@
 /// a `Doing` meanwhile. That costs a few stores; nothing is described unless a Failure is made.
 #pragma once
 
-#include <cstdint>
-#include <source_location>
 #include <string>
 
 #include <bight/export.hpp>
@@ -14,40 +12,27 @@
 namespace bight::detail {
 
 struct Activity {
-  /// "a call of callLater", "reading from 127.0.0.1:80 for Echo". Called while it goes on.
+  /// "a timed call of …", "an event of Echo, connected to 127.0.0.1:80"; empty if there is nothing to say. Called while
+  /// it goes on.
   std::string (*describe)(const void* subject);
   const void* subject;
-  /// Where it was asked for, if that is known.
-  std::source_location at;
 };
-
-struct Activities {
-  const Activity* now = nullptr;
-  std::uint64_t begun = 0;  // tells one from the next that lies at the same address
-};
-extern constinit thread_local Activities activities;
+extern BIGHT_API constinit thread_local const Activity* presentActivity;
 
 /// Marks the time of an activity.
 class Doing {
  public:
-  Doing(std::string (*describe)(const void*), const void* subject, std::source_location at = std::source_location())
-      : activity_{describe, subject, at}, outer_(activities.now) {
-    activities.now = &activity_;
-    ++activities.begun;
+  Doing(std::string (*describe)(const void*), const void* subject) noexcept
+      : activity_{describe, subject}, outer_(presentActivity) {
+    presentActivity = &activity_;
   }
   Doing(const Doing&) = delete;
   Doing& operator=(const Doing&) = delete;
-  ~Doing() {
-    activities.now = outer_;
-    ++activities.begun;
-  }
+  ~Doing() { presentActivity = outer_; }
 
  private:
   Activity activity_;
   const Activity* outer_;
 };
-
-/// What this thread is doing, as text; empty if that is not known.
-BIGHT_API std::string presentActivity();
 
 }  // namespace bight::detail
