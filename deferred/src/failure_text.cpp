@@ -60,6 +60,35 @@ std::string place(std::source_location at) {
   return std::string(at.file_name()) + ":" + std::to_string(at.line());
 }
 
+/// "page" of "bight::Deferred<int> {anonymous}::page(Url) [with …]", and "a lambda in main": how compilers spell functions
+/// differs.
+std::string shortName(std::string_view pretty) {
+  constexpr std::string_view anonymous = "(anonymous";
+  std::size_t begin = 0;
+  std::size_t end = 0;
+  int depth = 0;
+  for (; end < pretty.size(); ++end) {
+    const char c = pretty[end];
+    if (c == '<') ++depth;
+    if (c == '>') --depth;
+    if (depth > 0) continue;
+    if (c == ' ') begin = end + 1;
+    if (c != '(') continue;
+    if (!pretty.substr(end).starts_with(anonymous)) break;
+    end = pretty.find(')', end);
+    if (end == pretty.npos) return std::string(pretty);
+    begin = end + 3;  // behind "(anonymous namespace)::"
+  }
+  if (begin >= end || end > pretty.size()) return std::string(pretty);
+  std::string name(pretty.substr(begin, end - begin));
+  while (!name.empty() && (name.front() == '*' || name.front() == '&')) name.erase(0, 1);
+  if (constexpr std::string_view braces = "{anonymous}::"; name.starts_with(braces)) name.erase(0, braces.size());
+  const std::string_view rest = pretty.substr(end);
+  const bool lambda = rest.find("::<lambda") != rest.npos || rest.find("::(anonymous class)") != rest.npos ||
+                      rest.find("::(lambda") != rest.npos;
+  return lambda ? "a lambda in " + name : name;
+}
+
 bool isOwn(const StackFrame& frame) {
   return detail::isOwnFunction(frame.function) || (frame.file.empty() ? false : detail::isOwnFile(frame.file));
 }
@@ -143,6 +172,10 @@ class Teller {
     return words;
   }
 
+  std::string coroutine(const FailureStep& step) const {
+    return all() ? step.at.function_name() + at(step.at) : shortName(step.at.function_name());
+  }
+
   bool tellStack(const std::vector<StackFrame>& frames, const std::string& indent) {
     bool any = false;
     for (const StackFrame& frame : frames) {
@@ -170,7 +203,7 @@ class Teller {
         line(indent, (thrown ? "by " : "thrown by ") + theStage(last) + at(last));
         break;
       case Kind::begun:
-        line(indent, std::string(thrown ? "in the coroutine " : "thrown in the coroutine ") + last.at.function_name());
+        line(indent, std::string(thrown ? "in the coroutine " : "thrown in the coroutine ") + coroutine(last));
         break;
       case Kind::called:
         if (!at(last).empty())
@@ -195,7 +228,7 @@ class Teller {
       if (steps[i].kind == Kind::created) {
         words += "in the Deferred created" + where;
       } else if (steps[i].kind == Kind::begun) {
-        words += std::string("in the coroutine ") + steps[i].at.function_name();
+        words += "in the coroutine " + coroutine(steps[i]);
       } else {
         words += (words.empty() ? "in a Deferred fired" : ", fired") + where;
       }
@@ -245,7 +278,7 @@ class Teller {
       case Kind::succeeded:
         return where.empty() ? "" : "fired with a value" + where;
       case Kind::begun:
-        return std::string("out of the coroutine ") + step.at.function_name();
+        return "out of the coroutine " + coroutine(step);
       case Kind::fired:
         return where.empty() ? "fired by the library" : "fired" + where;
       case Kind::cancelled:
@@ -263,7 +296,7 @@ class Teller {
       case Kind::returned:
         return quiet ? "" : "came to " + theStage(step) + where + ", which had returned this Deferred";
       case Kind::awaited:
-        return "awaited" + (all() ? where : where + " in " + std::string(step.at.function_name()));
+        return "awaited" + (all() ? where : where + " in " + shortName(step.at.function_name()));
       case Kind::gathered:
         return "gathered" + where + " as number " + std::to_string(step.index);
     }
@@ -290,7 +323,7 @@ std::string briefly(const Failure& failure, bool way) {
       if (step->kind == Kind::created || step->kind == Kind::succeeded) continue;
       if (step->kind == Kind::threw && isTheirs(*step)) lines += place(step->at) + ":" + nameOf(step->stage) + "\n";
       if (step->kind == Kind::begun && isTheirs(*step))
-        lines += place(step->at) + ":" + step->at.function_name() + "\n";
+        lines += place(step->at) + ":" + shortName(step->at.function_name()) + "\n";
       thrown = step->kind == Kind::threw || step->kind == Kind::begun;
       break;
     }

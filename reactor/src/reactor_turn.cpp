@@ -9,6 +9,8 @@
 // The clock is read only if there are timers; the poller is given a moment, not a span, and so needs no clock either.
 #include <chrono>
 #include <string>
+#include <string_view>
+#include <typeinfo>
 #include <utility>
 #include <vector>
 
@@ -19,6 +21,17 @@
 #include "simulated_poller.hpp"
 
 namespace bight::detail {
+
+namespace {
+
+/// "a timed call of main::{lambda()#1}"; only "a timed call" if it is the library's own.
+std::string callOf(std::string_view kind, const std::type_info& type) {
+  const std::string name = typeName(type);
+  if (!name.starts_with("bight::")) return std::string(kind) + name;
+  return std::string(kind.substr(0, kind.size() - std::string_view(" of ").size()));
+}
+
+}  // namespace
 
 void ReactorBase::turn(Duration until) {
   struct InTurn {
@@ -99,7 +112,7 @@ void ReactorBase::runQueue(std::vector<Function<void()>>& calls, const char* con
   const Doing running(
       [](const void* of) {
         const auto& it = *static_cast<const Subject*>(of);
-        return it.call ? it.kind + typeName(it.call->targetType()) : std::string();
+        return it.call ? callOf(it.kind, it.call->targetType()) : std::string();
       },
       &subject);
   for (Function<void()>& call : calls) {
@@ -140,7 +153,7 @@ void ReactorBase::runTimers() noexcept {
       TimerHeap::Due due = timers_.pop();
       const Doing running(
           [](const void* of) {
-            return "a timed call of " + typeName(static_cast<const TimerHeap::Due*>(of)->targetType());
+            return callOf("a timed call of ", static_cast<const TimerHeap::Due*>(of)->targetType());
           },
           &due);
       guarded("Unhandled Error while handling timed call", due);

@@ -90,7 +90,7 @@ void ThreadPool::State::work(std::unique_lock<std::mutex>& lock) {
     ++working;
     lock.unlock();
     try {
-      const detail::Doing working(
+      const detail::Doing doing(
           [](const void* of) { return "work in a thread of pool \"" + static_cast<const State*>(of)->name + "\""; },
           this);
       job();

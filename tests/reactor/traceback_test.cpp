@@ -1,0 +1,120 @@
+// What is printed of a failure that crossed a timer, a thread, two returned Deferreds, a gathering and a coroutine.
+#include <boost/test/unit_test.hpp>
+#include <chrono>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <bight/defer_later.hpp>
+#include <bight/deferred.hpp>
+#include <bight/log.hpp>
+#include <bight/protocol.hpp>
+#include <bight/reactor.hpp>
+#include <bight/stack_trace.hpp>
+#include <bight/testing.hpp>
+#include <bight/threads.hpp>
+
+using namespace bight;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Stacks {
+  bool before = capturesStacks();
+  explicit Stacks(bool on) { captureStacks(on); }
+  Stacks(const Stacks&) = delete;
+  ~Stacks() { captureStacks(before); }
+};
+
+constexpr unsigned base = __LINE__;
+[[gnu::noinline]] int readDisk() {
+  throw std::runtime_error("the disk is full");
+}
+Deferred<int> load(Reactor& reactor) {
+  return deferLater(reactor, 1ms)
+      .addCallback([&reactor] { return deferToThread(reactor, readDisk); })
+      .addCallback([](int n) { return n + 1; });
+}
+Deferred<int> page(Reactor& reactor) {
+  const int size = co_await load(reactor);
+  co_return size + 1;
+}
+Deferred<std::vector<int>> pages(Reactor& reactor) {
+  std::vector<Deferred<int>> all;
+  all.push_back(page(reactor));
+  return gatherResults(std::move(all), true);
+}
+
+/// The lines, with "L3" for the third line behind `base`.
+std::vector<std::string> linesOf(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) {
+    const std::string file = __FILE__ + std::string(":");
+    if (const std::size_t at = line.find(file); at != line.npos) {
+      std::size_t end = 0;
+      const int number = std::stoi(line.substr(at + file.size()), &end);
+      line.replace(at, file.size() + end, "L" + std::to_string(number - static_cast<int>(base)));
+    }
+    lines.push_back(line);
+  }
+  return lines;
+}
+
+std::string storyOf(Deferred<std::vector<int>> (*start)(Reactor&)) {
+  const auto reactor = makeReactor();
+  std::string text;
+  reactor->callWhenRunning([&] {
+    start(*reactor)
+        .addCallback([](const std::vector<int>&) {})
+        .addErrback([&](const Failure& failure) { text = failure.getTraceback(); })
+        .addBoth([&] { reactor->stop(); });
+  });
+  reactor->run();
+  return text;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(Tracebacks)
+
+BOOST_AUTO_TEST_CASE(a_failure_tells_its_whole_asynchronous_story) {
+  const Stacks off(false);
+  const std::vector<std::string> lines = linesOf(storyOf(&pages));
+  const std::vector<std::string> expected = {
+      "  fired at L15",
+      "    during an event of a descriptor",
+      "    in the Deferred created at L15",
+      "  then, newest first:",
+      "    skipped the callback at L51",
+      "  number 0 had failed:",
+      "    Traceback: std::runtime_error: the disk is full",
+      "      thrown by the function given at L6",
+      "        during work in a thread of pool \"reactor\"",
+      "      then, newest first:",
+      "        gathered at L15 as number 0",
+      "        awaited at L10 in page",
+      "        skipped the callback at L7",
+      "        in the Deferred created at L5",
+      "        came to the callback at L6, which had returned this Deferred",
+      "        fired by the library",
+      "          during a call from a thread",
+      "        in the Deferred created at L6",
+  };
+  BOOST_TEST_REQUIRE(!lines.empty());
+  BOOST_TEST(lines.front().starts_with("Traceback: bight::FirstError: FirstError[#0, "), lines.front());
+  std::vector<std::string> rest;
+  for (const std::string& line : lines)
+    if (line.starts_with("  ")) rest.push_back(line);
+  BOOST_TEST(rest == expected, boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(with_stacks_it_begins_with_the_throw) {
+  const Stacks on(true);
+  const std::string text = storyOf(&pages);
+  BOOST_TEST(text.find("      thrown in (anonymous namespace)::readDisk() at ") != text.npos, text);
+  BOOST_TEST(text.find("bight::detail") == text.npos, text);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
