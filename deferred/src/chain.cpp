@@ -12,6 +12,7 @@
 
 #include "free_list.hpp"
 #include "path.hpp"
+#include "recorder.hpp"
 
 namespace bight::detail {
 
@@ -30,6 +31,7 @@ struct Chain::Runner {
   Chain* queueLast = nullptr;
   Chain* dying = nullptr;  // chains that wait for the outermost destruction
   std::size_t failuresAtRest = 0;
+  Recorder* recorder = nullptr;
 
   static constinit thread_local Runner ofThread;
 };
@@ -67,13 +69,16 @@ Chain* Chain::makeForCoroutine(const ValueType& end, std::source_location create
 }
 
 inline Chain::~Chain() {
-  if (!stages_.empty() || scope_ || (flags_ & cancellable) || failed()) [[unlikely]]
+  if (!stages_.empty() || scope_ || (flags_ & (cancellable | traced)) || failed()) [[unlikely]]
     endEverything();
   dropHeld();
 }
 
 void Chain::endEverything() noexcept {
   if (scope_) leaveScope();
+  if (flags_ & traced) {
+    if (Recorder* recorder = Runner::ofThread.recorder) recorder->ended(*this);
+  }
   if (flags_ & counted) uncount();
   if (failed()) reportUnhandled();
   stages_.clear();
@@ -180,6 +185,8 @@ void Chain::drain(Runner& runner) {
 }
 
 void Chain::runStages(Runner& runner) {
+  if (runner.recorder && runner.recorder->wants(*this)) [[unlikely]]
+    return runTraced(runner, *runner.recorder);
   while (!stages_.empty() && pauses_ == 0) {
     const void* before = nullptr;
     if (failed()) [[unlikely]] {
@@ -209,6 +216,80 @@ void Chain::runStages(Runner& runner) {
     stages_.pop();
     if (runner.next) return;
   }
+}
+
+/// The same, and tells the recorder.
+void Chain::runTraced(Runner& runner, Recorder& recorder) {
+  using Kind = Recorder::Kind;
+  recorder.number(*this);
+  while (!stages_.empty() && pauses_ == 0) {
+    Stage& stage = stages_.front();
+    const std::size_t position = recorder.nextStage(*this, stage);
+    const bool failing = failed();
+    if (!(stage.type->sides & (failing ? StageType::onFailure : StageType::onValue))) {
+      recorder.add(Kind::skipped, *this, position);
+      if (failing) FailureState::went(failure(), FailureStep::Kind::skipped, stage.at, stage.type->kind);
+      stages_.pop();
+      continue;
+    }
+    const void* const before = failing ? FailureState::identity(failure()) : nullptr;
+    const StageKind kind = stage.type->kind;
+    recorder.add(kind == StageKind::await ? Kind::awaited : Kind::ran, *this, position);
+    recorder.followed = Recording::none;
+    try {
+      stage.type->run(stage.functor(), *this);
+    } catch (abi::__forced_unwind&) {
+      throw;
+    } catch (...) {
+      setFailure(FailureState::caught(failed() ? &failure() : nullptr));
+    }
+    if (flags_ & cut) {
+      stages_.clear();
+      consume();
+      return;
+    }
+    const bool stillRecorded = runner.recorder == &recorder;  // the stage may have ended the Tracer
+    const std::size_t other = stillRecorded ? std::exchange(recorder.followed, Recording::none) : Recording::none;
+    if (other != Recording::none) recorder.add(Kind::returnedDeferred, *this, position, other);
+    if (waitingOn_) {
+      if (stillRecorded) recorder.add(Kind::waits, *this, position, other);
+      return;
+    }
+    if (stillRecorded && kind < StageKind::member) {
+      if (other != Recording::none) {
+        recorder.add(Kind::resumed, *this, position, other);
+      } else {
+        recorder.add(
+            failed() && !(failing && FailureState::identity(failure()) == before) ? Kind::threw : Kind::returned, *this,
+            position);
+      }
+    }
+    if (failed()) failedAfter(stage, before);
+    stages_.pop();
+    if (runner.next) return;
+    if (!stillRecorded) return runStages(runner);
+  }
+  if (!stages_.empty()) recorder.add(Kind::paused, *this);
+}
+
+Recorder* Chain::setRecorder(Recorder* recorder) noexcept {
+  return std::exchange(Runner::ofThread.recorder, recorder);
+}
+
+Recorder* Chain::recorder() noexcept {
+  return Runner::ofThread.recorder;
+}
+
+std::string Chain::resultInWords() {
+  if (!held_) return {};
+  if (failed()) return failure().typeName() + ": " + failure().getErrorMessage();
+  if (held_ == &valueType<void>) return "nothing";
+  std::string words;
+  if (held_->describe) {
+    held_->describe(slot_, words);
+    return words;
+  }
+  return "a " + typeName(*held_->type);
 }
 
 /// Skips the stages that do not want a failure. Returns the identity of the failure if there is one to run, or null.
@@ -312,7 +393,7 @@ void Chain::endFireOfCoroutine() {
   if (stages_.empty() || !runnable()) {
     settle();
   } else if (std::exchange(runner.resuming, false)) {
-    if (stages_.isOnly(stageType<Resume>)) {
+    if (!runner.recorder && stages_.isOnly(stageType<Resume>)) {
       runner.ended = this;  // kept by the one who waits
     } else {
       addReference();
@@ -360,6 +441,8 @@ void Chain::popAlone() noexcept {
 void Chain::resumeWith(Chain& inner) noexcept {
   takeResult(inner);
   waitingOn_ = nullptr;
+  if (Recorder* recorder = Runner::ofThread.recorder; recorder && (flags_ & traced)) [[unlikely]]
+    recorder->resumed(*this, inner);
   if (flags_ & cut) {
     consume();  // there is nothing left to run with it
   } else {
@@ -384,6 +467,8 @@ void Chain::resumeAbandoned() noexcept {
 }
 
 void Chain::follow(Chain* inner) {
+  if (Recorder* recorder = Runner::ofThread.recorder; recorder && recorder->wants(*this)) [[unlikely]]
+    recorder->followed = recorder->number(*inner);
   // Nobody is left who could fire it. It learns that now, not when its handle goes: what comes of that would meet the
   // stage that is still running.
   if (!inner->isCalled() && inner->handles_ == 1 && inner->promises_ == 0) inner->abandon();
@@ -466,6 +551,8 @@ void Chain::firedFor(std::source_location at) noexcept {
 void Chain::cancel() {
   Chain* target = this;
   while (target->waitingOn_) target = target->waitingOn_;  // A39
+  if (Recorder* recorder = Runner::ofThread.recorder; recorder && recorder->wants(*this)) [[unlikely]]
+    recorder->add(Recorder::Kind::cancelled, *this);
   if (target->flags_ & (called | cancelling | coroutine)) return;
   target->addReference();
   if (target->flags_ & cancellable) {

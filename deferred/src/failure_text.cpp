@@ -60,35 +60,6 @@ std::string place(std::source_location at) {
   return std::string(at.file_name()) + ":" + std::to_string(at.line());
 }
 
-/// "page" of "bight::Deferred<int> {anonymous}::page(Url) [with …]", and "a lambda in main": how compilers spell functions
-/// differs.
-std::string shortName(std::string_view pretty) {
-  constexpr std::string_view anonymous = "(anonymous";
-  std::size_t begin = 0;
-  std::size_t end = 0;
-  int depth = 0;
-  for (; end < pretty.size(); ++end) {
-    const char c = pretty[end];
-    if (c == '<') ++depth;
-    if (c == '>') --depth;
-    if (depth > 0) continue;
-    if (c == ' ') begin = end + 1;
-    if (c != '(') continue;
-    if (!pretty.substr(end).starts_with(anonymous)) break;
-    end = pretty.find(')', end);
-    if (end == pretty.npos) return std::string(pretty);
-    begin = end + 3;  // behind "(anonymous namespace)::"
-  }
-  if (begin >= end || end > pretty.size()) return std::string(pretty);
-  std::string name(pretty.substr(begin, end - begin));
-  while (!name.empty() && (name.front() == '*' || name.front() == '&')) name.erase(0, 1);
-  if (constexpr std::string_view braces = "{anonymous}::"; name.starts_with(braces)) name.erase(0, braces.size());
-  const std::string_view rest = pretty.substr(end);
-  const bool lambda = rest.find("::<lambda") != rest.npos || rest.find("::(anonymous class)") != rest.npos ||
-                      rest.find("::(lambda") != rest.npos;
-  return lambda ? "a lambda in " + name : name;
-}
-
 bool isOwn(const StackFrame& frame) {
   return detail::isOwnFunction(frame.function) || (frame.file.empty() ? false : detail::isOwnFile(frame.file));
 }
@@ -173,7 +144,7 @@ class Teller {
   }
 
   std::string coroutine(const FailureStep& step) const {
-    return all() ? step.at.function_name() + at(step.at) : shortName(step.at.function_name());
+    return all() ? step.at.function_name() + at(step.at) : detail::shortFunction(step.at.function_name());
   }
 
   bool tellStack(const std::vector<StackFrame>& frames, const std::string& indent) {
@@ -296,7 +267,7 @@ class Teller {
       case Kind::returned:
         return quiet ? "" : "came to " + theStage(step) + where + ", which had returned this Deferred";
       case Kind::awaited:
-        return "awaited" + (all() ? where : where + " in " + shortName(step.at.function_name()));
+        return "awaited" + (all() ? where : where + " in " + detail::shortFunction(step.at.function_name()));
       case Kind::gathered:
         return "gathered" + where + " as number " + std::to_string(step.index);
     }
@@ -323,7 +294,7 @@ std::string briefly(const Failure& failure, bool way) {
       if (step->kind == Kind::created || step->kind == Kind::succeeded) continue;
       if (step->kind == Kind::threw && isTheirs(*step)) lines += place(step->at) + ":" + nameOf(step->stage) + "\n";
       if (step->kind == Kind::begun && isTheirs(*step))
-        lines += place(step->at) + ":" + shortName(step->at.function_name()) + "\n";
+        lines += place(step->at) + ":" + detail::shortFunction(step->at.function_name()) + "\n";
       thrown = step->kind == Kind::threw || step->kind == Kind::begun;
       break;
     }
@@ -362,6 +333,33 @@ std::string briefly(const Failure& failure, bool way) {
 }
 
 }  // namespace
+
+std::string detail::shortFunction(std::string_view pretty) {
+  constexpr std::string_view anonymous = "(anonymous";
+  std::size_t begin = 0;
+  std::size_t end = 0;
+  int depth = 0;
+  for (; end < pretty.size(); ++end) {
+    const char c = pretty[end];
+    if (c == '<') ++depth;
+    if (c == '>') --depth;
+    if (depth > 0) continue;
+    if (c == ' ') begin = end + 1;
+    if (c != '(') continue;
+    if (!pretty.substr(end).starts_with(anonymous)) break;
+    end = pretty.find(')', end);
+    if (end == pretty.npos) return std::string(pretty);
+    begin = end + 3;  // behind "(anonymous namespace)::"
+  }
+  if (begin >= end || end > pretty.size()) return std::string(pretty);
+  std::string name(pretty.substr(begin, end - begin));
+  while (!name.empty() && (name.front() == '*' || name.front() == '&')) name.erase(0, 1);
+  if (constexpr std::string_view braces = "{anonymous}::"; name.starts_with(braces)) name.erase(0, braces.size());
+  const std::string_view rest = pretty.substr(end);
+  const bool lambda = rest.find("::<lambda") != rest.npos || rest.find("::(anonymous class)") != rest.npos ||
+                      rest.find("::(lambda") != rest.npos;
+  return lambda ? "a lambda in " + name : name;
+}
 
 bool detail::wantsColours(std::FILE* stream) {
   const char* refused = std::getenv("NO_COLOR");

@@ -39,6 +39,18 @@ void StageQueue::nextChunk() noexcept {
   read_ = next->bytes;
 }
 
+void StageQueue::each(void (*see)(void* context, const Stage& stage), void* context) const {
+  for (std::byte* record = read_; record != write_;) {
+    const Stage& stage = *std::launder(reinterpret_cast<Stage*>(record));
+    if (!stage.type) {
+      record = std::launder(reinterpret_cast<Jump*>(record))->to->bytes;
+      continue;
+    }
+    see(context, stage);
+    record += stage.type->size;
+  }
+}
+
 void StageQueue::releaseChunks() noexcept {
   Chunks::give(chunk_);
   chunk_ = nullptr;

@@ -46,7 +46,7 @@ std::string coroutineStep(const std::string& text) {
   const std::size_t begin = text.find("        awaited at L-");
   if (begin == text.npos) return "(no co_await)";
   const std::string line = text.substr(begin, text.find('\n', begin) - begin + 1);
-  return line.find("plusOne(") == line.npos ? "(no function)" : line;
+  return line.find(" in plusOne") == line.npos ? "(no function)" : line;
 }
 
 std::string kinds(const Failure& failure) {

@@ -43,6 +43,7 @@ class CancelScope;
 namespace bight::detail {
 
 class Chain;
+class Recorder;
 struct Resume;
 struct ScopeEntry;
 
@@ -107,6 +108,9 @@ class BIGHT_API StageQueue {
       nextChunk();
     }
   }
+
+  /// Shows the stages that wait, in order.
+  void each(void (*see)(void* context, const Stage& stage), void* context) const;
 
   /// Forgets the only stage, which needs no destruction.
   void forgetOnly() noexcept { rewind(); }
@@ -322,6 +326,15 @@ class BIGHT_API Chain {
   /// See bight::failuresAtRest.
   static std::size_t failuresAtRest() noexcept;
 
+  /// Who records what chains of this thread do; null for nobody. Returns who did before.
+  static Recorder* setRecorder(Recorder* recorder) noexcept;
+  static Recorder* recorder() noexcept;
+  /// Its end is to be recorded too.
+  void setTraced() noexcept { flags_ |= traced; }
+  void eachStage(void (*see)(void* context, const Stage& stage), void* context) const { stages_.each(see, context); }
+  /// The result in words; empty if there is none.
+  std::string resultInWords();
+
   /// For the way of a failure that ends a coroutine.
   void cameOutOf(Failure& failure) const noexcept;
 
@@ -343,6 +356,7 @@ class BIGHT_API Chain {
     cut = 256,           // its scope has ended: what has not run shall not run
     patient = 512,       // see setCanceller
     cancellable = 1024,  // it has a canceller, and not yet the place where it was fired
+    traced = 4096,       // a Tracer knows it
     followed = 2048,     // the running stage has returned a Deferred that had failed
   };
   struct Runner;
@@ -360,6 +374,7 @@ class BIGHT_API Chain {
   static Chain* resume(Runner& runner, std::coroutine_handle<> coroutine);
   void run();
   void runStages(Runner& runner);
+  void runTraced(Runner& runner, Recorder& recorder);
   void drain(Runner& runner);
   void queueOn(Runner& runner) noexcept;
   static void drainQueue(Runner& runner);

@@ -4,9 +4,12 @@
 
 #include <cstddef>
 #include <new>
+#include <string>
+#include <string_view>
 #include <type_traits>
 #include <typeinfo>
 #include <utility>
+#include <vector>
 
 #include <bight/export.hpp>
 #include <bight/failure.hpp>
@@ -20,6 +23,8 @@ struct ValueType {
   void (*move)(void* to, void* from) noexcept;
   /// Null if there is nothing to do.
   void (*destroy)(void*) noexcept;
+  /// Puts the value into words, for a Tracer; null if there are no better ones than its type.
+  void (*describe)(void* slot, std::string& words);
 
   bool operator==(const ValueType& other) const noexcept { return this == &other || *type == *other.type; }
 };
@@ -85,8 +90,67 @@ constexpr auto slotDestructor() -> void (*)(void*) noexcept {
   }
 }
 
+/// Values that a Tracer can show: numbers, texts, what has a `toString`, and vectors of those.
+BIGHT_API void describeValue(bool value, std::string& words);
+BIGHT_API void describeValue(long long value, std::string& words);
+BIGHT_API void describeValue(unsigned long long value, std::string& words);
+BIGHT_API void describeValue(double value, std::string& words);
+BIGHT_API void describeValue(std::string_view value, std::string& words);
+
+template <class T>
+inline constexpr bool isVector = false;
+template <class T, class A>
+inline constexpr bool isVector<std::vector<T, A>> = true;
+
+template <class T>
+constexpr bool isDescribed() {
+  if constexpr (isVector<T>) {
+    return isDescribed<typename T::value_type>();
+  } else {
+    return std::is_arithmetic_v<T> || std::is_convertible_v<const T&, std::string_view>;
+  }
+}
+
+template <class T>
+void describeAny(const T& value, std::string& words) {
+  if constexpr (isVector<T>) {
+    words += '[';
+    std::size_t told = 0;
+    for (const auto& each : value) {
+      if (told > 0) words += ", ";
+      if (++told > 8) {
+        words += "…";
+        break;
+      }
+      describeAny<typename T::value_type>(each, words);
+    }
+    words += ']';
+  } else if constexpr (std::is_same_v<T, bool>) {
+    describeValue(value, words);
+  } else if constexpr (std::is_floating_point_v<T>) {
+    describeValue(static_cast<double>(value), words);
+  } else if constexpr (std::is_unsigned_v<T>) {
+    describeValue(static_cast<unsigned long long>(value), words);
+  } else if constexpr (std::is_arithmetic_v<T>) {
+    describeValue(static_cast<long long>(value), words);
+  } else {
+    describeValue(std::string_view(value), words);
+  }
+}
+
+template <class T>
+constexpr auto slotDescriber() -> void (*)(void*, std::string&) {
+  if constexpr (std::is_void_v<T>) {
+    return nullptr;
+  } else if constexpr (isDescribed<T>()) {
+    return [](void* slot, std::string& words) { describeAny<T>(Slot<T>::at(slot), words); };
+  } else {
+    return nullptr;
+  }
+}
+
 /// The chain compares addresses, so there is one in a process: a shared library must not keep its own hidden.
 template <class T>
-BIGHT_API inline constexpr ValueType valueType{&typeid(T), &Slot<T>::move, slotDestructor<T>()};
+BIGHT_API inline constexpr ValueType valueType{&typeid(T), &Slot<T>::move, slotDestructor<T>(), slotDescriber<T>()};
 
 }  // namespace bight::detail
