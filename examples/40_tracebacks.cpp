@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include <bight/deferred.hpp>
 #include <bight/defer_later.hpp>
+#include <bight/deferred.hpp>
 #include <bight/reactor.hpp>
 #include <bight/threads.hpp>
 

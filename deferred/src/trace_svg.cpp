@@ -3,6 +3,8 @@
 // returned stands to the right of it, and the chain goes on below.
 #include <algorithm>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include <bight/trace.hpp>
@@ -189,7 +191,7 @@ class Picture {
       }
       const bool skipped = stage.what == detail::StageFate::What::skipped;
       edge(x, y, to, skipped ? top + boxHeight : top, failed, words, to, top - 10);
-      if (stage.other < placed_.size()) drawNested(it, placed_[stage.other], top);
+      if (stage.other < placed_.size()) drawNested(it, placed_[stage.other], top, failed);
       if (!stage.done) {  // waits for what it returned, or has been consumed
         return;
       }
@@ -204,15 +206,15 @@ class Picture {
   }
 
   /// From the stage to the Deferred that it returned.
-  void drawNested(const Placed& from, const Placed& to, int top) {
-    const int x = from.x + panelWidth;
+  void drawNested(const Placed& from, const Placed& to, int top, bool failed) {
+    const int x = from.x + (failed ? rightLane : leftLane) + boxWidth;
     const int y = top + boxHeight / 2;
     const int toY = to.y + 30;
-    body_ += "<path d=\"M" + number(x - 14) + " " + number(y) + " C" + number(x + 30) + " " + number(y) + " " +
+    body_ += "<path d=\"M" + number(x) + " " + number(y) + " C" + number(x + 30) + " " + number(y) + " " +
              number(to.x - 40) + " " + number(toY) + " " + number(to.x) + " " + number(toY) + "\" class=\"nested\"/>\n";
     body_ += "<path d=\"M" + number(to.x - 8) + " " + number(toY - 5) +
              " l8 5 l-8 5\" class=\"nested\" stroke-dasharray=\"0\"/>\n";
-    body_ += text((x + to.x) / 2, std::min(y, toY) - 8, "at halo", "returned");
+    body_ += text(to.x - gap / 2, std::min(y, toY) - 8, "at halo", "returned");
   }
 
   const Recording& recording_;
