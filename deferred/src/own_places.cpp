@@ -15,8 +15,9 @@ bool isOwnFile(std::string_view file) noexcept {
 }
 
 bool isOwnFunction(std::string_view function) noexcept {
-  for (const std::string_view own : {"bight::detail::", "std::", "__gnu_cxx::", "__cxa_", "_Unwind_", "__libc_start",
-                                     "_start", "bight::Failure::", "bight::Promise<", "bight::Deferred<"}) {
+  for (const std::string_view own :
+       {"bight::detail::", "std::", "__gnu_cxx::", "__cxa_", "_Unwind_", "__libc_start", "start_thread", "clone3",
+        "_start", "bight::Failure::", "bight::Promise<", "bight::Deferred<"}) {
     if (function.starts_with(own)) return true;
   }
   // Templates come with the type they return in front: "void bight::detail::fireWith<int>(…)".

@@ -84,7 +84,7 @@ BOOST_AUTO_TEST_CASE(a_failure_tells_its_whole_asynchronous_story) {
   const std::vector<std::string> lines = linesOf(storyOf(&pages));
   const std::vector<std::string> expected = {
       "  fired at L15",
-      "    during an event of a descriptor",
+      "    during a call from a thread",
       "    in the Deferred created at L15",
       "  then, newest first:",
       "    skipped the callback at L51",
@@ -108,6 +108,28 @@ BOOST_AUTO_TEST_CASE(a_failure_tells_its_whole_asynchronous_story) {
   for (const std::string& line : lines)
     if (line.starts_with("  ")) rest.push_back(line);
   BOOST_TEST(rest == expected, boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(what_comes_up_in_a_timer_says_so) {
+  const Stacks off(false);
+  const auto reactor = makeReactor();
+  std::string thrown;
+  std::string fired;
+  Deferred<int> d;
+  d.addErrback([&](const Failure& failure) {
+    fired = failure.getTraceback();
+    reactor->stop();
+    return 0;
+  });
+  const Promise<int> promise = d.promise();
+  reactor->callLater(0ms, [&] { promise.errback(std::runtime_error("late")); });
+  deferLater(*reactor, 0ms, [] { throw std::runtime_error("x"); }).addErrback([&](const Failure& failure) {
+    thrown = failure.getTraceback();
+  });
+  reactor->run();
+  BOOST_TEST(fired.find("\n    during a timed call of ") != fired.npos, fired);
+  BOOST_TEST(thrown.find("thrown by the callback at " __FILE__) != thrown.npos, thrown);
+  BOOST_TEST(thrown.find("\n    during a timed call\n") != thrown.npos, thrown);
 }
 
 BOOST_AUTO_TEST_CASE(with_stacks_it_begins_with_the_throw) {
