@@ -83,17 +83,17 @@ BOOST_AUTO_TEST_CASE(a_failure_tells_its_whole_asynchronous_story) {
   const Stacks off(false);
   const std::vector<std::string> lines = linesOf(storyOf(&pages));
   const std::vector<std::string> expected = {
-      "  fired at L15",
+      "  fired at L16",
       "    during a call from a thread",
-      "    in the Deferred created at L15",
+      "    in the Deferred created at L16",
       "  then, newest first:",
-      "    skipped the callback at L51",
+      "    skipped the callback at L40",
       "  number 0 had failed:",
       "    Traceback: std::runtime_error: the disk is full",
       "      thrown by the function given at L6",
       "        during work in a thread of pool \"reactor\"",
       "      then, newest first:",
-      "        gathered at L15 as number 0",
+      "        gathered at L16 as number 0",
       "        awaited at L10 in page",
       "        skipped the callback at L7",
       "        in the Deferred created at L5",
