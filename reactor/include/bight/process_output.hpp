@@ -77,14 +77,15 @@ class BIGHT_API OutputTooLong : public std::runtime_error {
 /// What it wrote to its standard output. Whatever it writes to its standard error fails this with ProcessWroteErrors at
 /// once, and the program is killed, unless `errorToo`. The exit code does not matter; see `getProcessOutputAndValue`.
 BIGHT_API Deferred<std::string> getProcessOutput(ReactorProcess& reactor, const std::string& executable,
-                                                 std::vector<std::string> args = {}, OutputOptions options = {});
+                                                 std::vector<std::string> args = {},
+                                                 OutputOptions options = OutputOptions());
 /// All of it. Fails with ProcessSignalled, which has all of it, if a signal ended the program.
 BIGHT_API Deferred<ProcessOutput> getProcessOutputAndValue(ReactorProcess& reactor, const std::string& executable,
                                                            std::vector<std::string> args = {},
-                                                           OutputOptions options = {});
+                                                           OutputOptions options = OutputOptions());
 /// The exit code; what it wrote is dropped. Fails with ProcessSignalled if a signal ended it.
 BIGHT_API Deferred<int> getProcessValue(ReactorProcess& reactor, const std::string& executable,
-                                        std::vector<std::string> args = {}, OutputOptions options = {});
+                                        std::vector<std::string> args = {}, OutputOptions options = OutputOptions());
 /// @}
 
 }  // namespace bight

@@ -144,6 +144,7 @@ struct UploadOptions {
 ///
 /// Fails with StatusError: 415 if it is another type, 400 if it is malformed or ends early, 413 and 431 beyond the
 /// limits; with FileError if the disk says no. In each case, and when it is cancelled, no file is left.
-BIGHT_API Deferred<Upload> receiveUpload(ReactorThreads& reactor, Request& request, UploadOptions options = {});
+BIGHT_API Deferred<Upload> receiveUpload(ReactorThreads& reactor, Request& request,
+                                         UploadOptions options = UploadOptions());
 
 }  // namespace bight::http
