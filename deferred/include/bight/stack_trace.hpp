@@ -2,7 +2,7 @@
 /// The stack at the place where an exception was thrown.
 ///
 /// When an exception reaches a stage or a `catch`, the stack that threw it has gone. So it is noted while the exception
-/// is made: as return addresses, which cost about a microsecond for a throw six calls deep; the names and lines are
+/// is made: as return addresses, which makes a throw two to three times as expensive; the names and lines are
 /// looked up when somebody asks. A `Failure` made of the exception takes the stack along, and `Failure::getTraceback`
 /// prints it.
 ///
