@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include <bight/connection_errors.hpp>
+#include <bight/log.hpp>
 #include <bight/policies.hpp>
 #include <bight/testing.hpp>
 
@@ -29,6 +30,7 @@ class Polite : public ProtocolWrapper {
 // endregion: own
 
 int main() {
+  setLogLevel("bight.policies", LogLevel::error);  // it would tell of who is refused
   testing::MemoryReactor reactor;
 
   // region: nested
