@@ -112,7 +112,8 @@ std::string toMermaid(const Recording& recording) {
         nested += "  " + node(c, s) + " ==> c" + std::to_string(stage.other) + "f\n";
     }
     if (!result.empty()) {
-      text += "    " + id + "e([\"" + label(result) + "\"])\n    " + from + (failed ? " -.-> " : " --> ") + id + "e\n";
+      text.append("    ").append(id).append("e([\"").append(label(result)).append("\"])\n    ").append(from);
+      text.append(failed ? " -.-> " : " --> ").append(id).append("e\n");
     }
     text += "  end\n";
   }

@@ -63,6 +63,7 @@ Deferred<int> plusOne(Deferred<int> d) {
   co_return value + 1;
 }
 
+constexpr unsigned deepestLine = __LINE__ + 2;
 [[gnu::noinline]] void deepest() {
   throw std::runtime_error("deep");
 }
@@ -262,8 +263,10 @@ BOOST_AUTO_TEST_CASE(the_stack_of_the_throw) {
     BOOST_TEST(frames[0].function.find("deepest") != std::string::npos, frames[0].function);
     BOOST_TEST(frames[1].function.find("deep()") != std::string::npos, frames[1].function);
   });
-  BOOST_TEST(text.find("  thrown in (anonymous namespace)::deepest() at " __FILE__ ":") != text.npos, text);
-  BOOST_TEST(text.find("         in (anonymous namespace)::deep() at " __FILE__ ":") != text.npos, text);
+  BOOST_TEST(text.find("  thrown in (anonymous namespace)::deepest() at ") != text.npos, text);
+  BOOST_TEST(text.find("         in (anonymous namespace)::deep() at ") != text.npos, text);
+  // clang puts the directory of the build before it.
+  BOOST_TEST(text.find("failure_path_test.cpp:" + std::to_string(deepestLine) + "\n") != text.npos, text);
   BOOST_TEST(text.find("bight::detail") == text.npos, text);
 }
 

@@ -32,9 +32,10 @@ constexpr unsigned base = __LINE__;
   throw std::runtime_error("the disk is full");
 }
 Deferred<int> load(Reactor& reactor) {
-  return deferLater(reactor, 1ms)
-      .addCallback([&reactor] { return deferToThread(reactor, readDisk); })
-      .addCallback([](int n) { return n + 1; });
+  // One call in a line: clang names the line in which a chain of calls begins, for all of them.
+  auto later = deferLater(reactor, 1ms);
+  auto read = std::move(later).addCallback([&reactor] { return deferToThread(reactor, readDisk); });
+  return std::move(read).addCallback([](int n) { return n + 1; });
 }
 Deferred<int> page(Reactor& reactor) {
   const int size = co_await load(reactor);
@@ -66,10 +67,9 @@ std::string storyOf(Deferred<std::vector<int>> (*start)(Reactor&)) {
   const auto reactor = makeReactor();
   std::string text;
   reactor->callWhenRunning([&] {
-    start(*reactor)
-        .addCallback([](const std::vector<int>&) {})
-        .addErrback([&](const Failure& failure) { text = failure.getTraceback(); })
-        .addBoth([&] { reactor->stop(); });
+    auto all = start(*reactor);
+    auto done = std::move(all).addCallback([](const std::vector<int>&) {});
+    done.addErrback([&](const Failure& failure) { text = failure.getTraceback(); }).addBoth([&] { reactor->stop(); });
   });
   reactor->run();
   return text;
@@ -83,24 +83,24 @@ BOOST_AUTO_TEST_CASE(a_failure_tells_its_whole_asynchronous_story) {
   const Stacks off(false);
   const std::vector<std::string> lines = linesOf(storyOf(&pages));
   const std::vector<std::string> expected = {
-      "  fired at L16",
+      "  fired at L17",
       "    during a call from a thread",
-      "    in the Deferred created at L16",
+      "    in the Deferred created at L17",
       "  then, newest first:",
-      "    skipped the callback at L40",
+      "    skipped the callback at L41",
       "  number 0 had failed:",
       "    Traceback: std::runtime_error: the disk is full",
-      "      thrown by the function given at L6",
+      "      thrown by the function given at L7",
       "        during work in a thread of pool \"reactor\"",
       "      then, newest first:",
-      "        gathered at L16 as number 0",
-      "        awaited at L10 in page",
-      "        skipped the callback at L7",
-      "        in the Deferred created at L5",
-      "        came to the callback at L6, which had returned this Deferred",
+      "        gathered at L17 as number 0",
+      "        awaited at L11 in page",
+      "        skipped the callback at L8",
+      "        in the Deferred created at L6",
+      "        came to the callback at L7, which had returned this Deferred",
       "        fired by the library",
       "          during a call from a thread",
-      "        in the Deferred created at L6",
+      "        in the Deferred created at L7",
   };
   BOOST_TEST_REQUIRE(!lines.empty());
   BOOST_TEST(lines.front().starts_with("Traceback: bight::FirstError: FirstError[#0, "), lines.front());
