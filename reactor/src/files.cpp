@@ -156,7 +156,7 @@ std::string followed(std::string path) {
     const ssize_t size = ::readlink(path.c_str(), target.data(), target.size());
     if (size < 0) refuse("following the link", path);
     target.resize(static_cast<std::size_t>(size));
-    path = target.starts_with('/') ? target : directoryOf(path) + "/" + target;
+    path = target.starts_with('/') ? target : directoryOf(path).append("/").append(target);
   }
 }
 

@@ -61,8 +61,9 @@ std::shared_ptr<Resource> Connection::findResource() {
 void Connection::takeAnswer(Answer&& answer, std::shared_ptr<const void> from) {
   if (auto* response = std::get_if<Response>(&answer.what_)) return respond(*response);
   if (answer.kept_) {
-    std::move(answer).keeping(std::move(from));
-    from = std::move(answer.kept_);
+    Answer&& keeper = std::move(answer).keeping(std::move(from));
+    from = std::move(keeper.kept_);
+    return takeAnswer(std::move(keeper), std::move(from));
   }
   if (auto* later = std::get_if<Deferred<Response>>(&answer.what_)) {
     await(std::move(*later), std::move(from));
