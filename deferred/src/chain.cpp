@@ -7,7 +7,6 @@
 
 #include <bight/coroutine.hpp>
 #include <bight/errors.hpp>
-#include <bight/unhandled.hpp>
 
 #include "free_list.hpp"
 #include "path.hpp"
@@ -457,12 +456,6 @@ void Chain::settle() noexcept {
     flags_ |= counted;
     ++Runner::ofThread.failuresAtRest;
   }
-}
-
-void Chain::reportUnhandled() noexcept {
-  const Failure failure = this->failure();
-  consume();
-  detail::reportUnhandled({failure, "Unhandled error in Deferred", created_, fired()});
 }
 
 void Chain::uncount() noexcept {

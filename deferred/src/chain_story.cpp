@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <bight/errors.hpp>
+#include <bight/unhandled.hpp>
 
 #include "path.hpp"
 #include "recorder.hpp"
@@ -139,6 +140,14 @@ void Chain::fire(Failure failure, std::source_location at, FailureStep::Kind how
   startedWith(failure, how, at);
   setFailure(std::move(failure));
   endFire(at);
+}
+
+// ---- to the hook of failures that nobody handles ----
+
+void Chain::reportUnhandled() noexcept {
+  const Failure failure = this->failure();
+  consume();
+  detail::reportUnhandled({failure, "Unhandled error in Deferred", created_, fired()});
 }
 
 // ---- to who prints it, or takes it for another ----

@@ -10,6 +10,7 @@
 #include <bight/first_error.hpp>
 #include <bight/race.hpp>
 #include <bight/stack_trace.hpp>
+#include <bight/trace.hpp>
 
 #include "own_places.hpp"
 #include "path.hpp"
@@ -21,26 +22,18 @@ namespace {
 using Kind = FailureStep::Kind;
 using Detail = Failure::Detail;
 
+/// As in "skipped the callback": a recorder's word, where that can be said of a stage.
 const char* nameOf(StageKind kind) {
   switch (kind) {
-    case StageKind::callback:
-      return "callback";
-    case StageKind::errback:
-      return "errback";
     case StageKind::callbacks:
       return "callback or errback";
-    case StageKind::both:
-      return "addBoth";
-    case StageKind::timeout:
-      return "addTimeout";
     case StageKind::member:
       return "gathering";
     case StageKind::handover:
       return "handing over";
-    case StageKind::await:
-      return "co_await";
+    default:
+      return toString(kind);
   }
-  return "stage";
 }
 
 std::string theStage(const FailureStep& step) {
