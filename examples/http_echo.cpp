@@ -4,12 +4,14 @@
 //
 //     any method, any path   200 with the content that came, whole or in chunks, as long as it likes
 //     GET /big               1 MiB of "x"
-//     GET /slow?ms=200       an empty answer, that much later
+//     GET /slow?ms=200       an empty answer, that much later (and HEAD of both, without the content)
 #include <charconv>
 #include <chrono>
+#include <deque>
 #include <exception>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <CLI/CLI.hpp>
@@ -23,7 +25,8 @@ using namespace bight;
 
 namespace {
 
-constexpr std::size_t mostKept = 64 << 20;
+constexpr std::size_t mostKept = 32 << 20;
+constexpr std::size_t pieceSize = 64 << 10;
 
 class Echo : public http::Resource {
  public:
@@ -34,25 +37,39 @@ class Echo : public http::Resource {
   std::uint64_t streamedBody(const http::Request&) const override { return std::uint64_t{1} << 40; }
 
   http::Answer render(http::Request& request) override {
-    if (request.method() == "GET" && request.path() == "/big") {
+    const bool get = request.method() == "GET" || request.method() == "HEAD";
+    if (get && request.path() == "/big") {
       return http::Response{200, "application/octet-stream", {}, std::string(1 << 20, 'x')};
     }
-    if (request.method() == "GET" && request.path() == "/slow") return later(request);
+    if (get && request.path() == "/slow") return later(request);
     return echo(request);
   }
 
   // Many clients read nothing before they have sent all: so much is kept for them. The rest is sent back as it comes.
   static Deferred<http::Response> echo(http::Request& request) {
     http::BodyReader body = request.reader();
-    std::string content;
-    while (content.size() < mostKept) {
-      const std::string piece = co_await body.read();
-      if (piece.empty()) co_return http::Response{200, "application/octet-stream", {}, std::move(content)};
-      content += piece;
+    std::deque<std::string> kept;
+    std::size_t size = 0;
+    while (size < mostKept) {
+      std::string piece = co_await body.read();
+      if (piece.empty()) break;
+      size += piece.size();
+      if (kept.empty() || kept.back().size() + piece.size() > pieceSize) {
+        kept.push_back(std::move(piece));
+      } else {
+        kept.back() += piece;
+      }
     }
-    http::ResponseStream stream(request, {200, "application/octet-stream"}, body.length());
-    stream.write(content);
-    co_await body.pipeTo(stream.consumer());
+    const bool whole = size < mostKept;
+    if (kept.size() < 2 && whole)
+      co_return http::Response{200, "application/octet-stream", {}, kept.empty() ? "" : std::move(kept.front())};
+    const std::optional<std::uint64_t> length = whole ? size : body.length();
+    http::ResponseStream stream(request, {200, "application/octet-stream"}, length);
+    for (; !kept.empty(); kept.pop_front()) {
+      stream.write(kept.front());
+      co_await stream.drained();
+    }
+    if (!whole) co_await body.pipeTo(stream.consumer());
     stream.finish();
     co_return http::Response();  // the stream was the answer
   }
@@ -90,8 +107,7 @@ int main(int argc, char** argv) {
           .identities = {{.certificate = pem, .key = key.empty() ? tls::Pem() : tls::Pem::file(key)}}});
     }
     const auto makeFactory = [&](Reactor& reactor) -> std::shared_ptr<Factory> {
-      auto site = std::make_shared<http::Site>(reactor, std::make_shared<Echo>(reactor),
-                                               http::SiteOptions{.streamBuffer = 2 * mostKept});
+      auto site = std::make_shared<http::Site>(reactor, std::make_shared<Echo>(reactor));
       http::drainAtShutdown(reactor, site);
       if (!context) return site;
       return tls::wrapServer(reactor, std::move(site), *context);

@@ -67,6 +67,8 @@ std::string asciiHost(std::string_view text, std::string_view host) {
   }
   if (!isAscii(decoded)) {
     if (!http::isUtf8(decoded)) throw UrlError(text, "the host is not UTF-8");
+    // Where one stands, idn2 would take the name to end.
+    if (decoded.find('\0') != std::string::npos) throw UrlError(text, "there is a NUL in the host");
     char* ascii = nullptr;
     // Not with IDN2_USE_STD3_ASCII_RULES, which drops what it disallows: "c℀" would become "c". So what compatibility
     // mapping makes of it ("ca/c") is looked at below.

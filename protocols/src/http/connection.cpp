@@ -91,6 +91,7 @@ std::size_t Connection::read(Input& input, std::string_view data) {
         if (receiving_) {
           failContent(input, Failure(StatusError(parser.refusal().status, parser.refusal().sentence)));
         } else {
+          isHead_ = parser.headAsked();
           refuse(parser.refusal().status, parser.refusal().sentence);
         }
         break;
@@ -342,6 +343,7 @@ void Connection::timedOut() {
   switch (state_) {
     case State::reading:
       if (inRequest_) {
+        isHead_ = input_ && input_->parser.headAsked();
         refuse(408, "The request did not arrive in time.");
         site_.giveInput(std::move(input_));
       } else {

@@ -209,7 +209,7 @@ void Connection::refuse(int status, std::string_view sentence) {
                            .contentType = response.type.text(),
                            .contentLength = response.body.size(),
                            .close = true});
-  if (!request_ || !isHead_) out += response.body;
+  if (!isHead_) out += response.body;
   transport().write(out);
   if (site_.logs()) {
     noteAnswer(status, response.body.size());

@@ -9,6 +9,28 @@ namespace bight::http {
 
 using characters::is;
 
+namespace {
+
+// Places in the grammar of chunk extensions.
+enum : std::uint8_t {
+  nameStart,
+  name,
+  afterName,
+  valueStart,
+  value,
+  quoted,
+  escaped,
+  afterQuoted,
+  beforeSemicolon,
+  malformed
+};
+
+bool isBlank(char c) noexcept {
+  return c == ' ' || c == '\t';
+}
+
+}  // namespace
+
 MessageParser::Event MessageParser::readContent(std::string_view& input, Stage then) {
   if (input.empty()) return Event::needMore;
   body_ = input.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(remaining_, input.size())));
@@ -43,13 +65,13 @@ MessageParser::Step MessageParser::chunkLine(std::string_view& input) {
         if (is(c, characters::hexadecimal)) {
           if (++sizeDigits_ > 16) return refuse(400, "The size of a chunk has more than sixteen digits.");
           remaining_ = remaining_ * 16 + characters::hexadecimalValue(c);
-        } else if (sizeDigits_ == 0 || (c != ';' && c != '\r')) {
+        } else if (sizeDigits_ == 0 || (c != ';' && c != '\r' && !isBlank(c))) {
           return refuse(400, "The size of a chunk is not a hexadecimal number.");
-        } else if (c == ';') {
-          stage_ = Stage::chunkExtension;
-          extension_ = 0;
-        } else {
+        } else if (c == '\r') {
           stage_ = Stage::chunkLineEnd;
+        } else {
+          stage_ = Stage::chunkExtension;
+          extension_ = c == ';' ? nameStart : beforeSemicolon;
         }
         break;
       case Stage::chunkExtension:
@@ -72,49 +94,47 @@ MessageParser::Step MessageParser::chunkLine(std::string_view& input) {
   return Step::more;
 }
 
-// *( ";" name [ "=" ( token / quoted-string ) ] ), read for its form only. The white space that RFC 9112 lets one bear
-// is not borne.
+// *( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] ), read for its form only. White space elsewhere, as
+// behind the last extension or behind a size without any, is refused.
 MessageParser::Step MessageParser::extensionByte(char c) {
-  enum : std::uint8_t { nameStart, name, valueStart, value, quoted, escaped, afterQuoted };
   if (++extensionBytes_ > limits_.chunkExtensions) return refuse(413, "The chunk extensions are too long.");
-  const bool inName = is(c, characters::token);
   const bool textual = static_cast<unsigned char>(c) >= 0x20 ? c != 0x7f : c == '\t';
+  std::uint8_t next = malformed;
   switch (extension_) {
+    case quoted:
+      if (textual) next = c == '"' ? afterQuoted : c == '\\' ? escaped : quoted;
+      break;
+    case escaped:
+      if (textual) next = quoted;
+      break;
     case nameStart:
     case valueStart:
-      if (inName) {
-        extension_ = extension_ == nameStart ? name : value;
-        return Step::done;
-      }
-      if (extension_ == valueStart && c == '"') {
-        extension_ = quoted;
-        return Step::done;
-      }
-      break;
-    case quoted:
-    case escaped:
-      if (textual) {
-        extension_ = extension_ == escaped ? quoted : c == '"' ? afterQuoted : c == '\\' ? escaped : quoted;
-        return Step::done;
+      if (isBlank(c)) {
+        next = extension_;
+      } else if (is(c, characters::token)) {
+        next = extension_ == nameStart ? name : value;
+      } else if (extension_ == valueStart && c == '"') {
+        next = quoted;
       }
       break;
-    default:  // name, value, afterQuoted
+    default:  // name, afterName, value, afterQuoted, beforeSemicolon
       if (c == ';') {
-        extension_ = nameStart;
-        return Step::done;
-      }
-      if (c == '\r') {
+        next = nameStart;
+      } else if (c == '=' && (extension_ == name || extension_ == afterName)) {
+        next = valueStart;
+      } else if (isBlank(c)) {
+        next = extension_ == name || extension_ == afterName ? afterName : beforeSemicolon;
+      } else if ((extension_ == name || extension_ == value) && is(c, characters::token)) {
+        next = extension_;
+      } else if (c == '\r' && extension_ != afterName && extension_ != beforeSemicolon) {
         stage_ = Stage::chunkLineEnd;
-        return Step::done;
-      }
-      if (inName && extension_ != afterQuoted) return Step::done;
-      if (c == '=' && extension_ == name) {
-        extension_ = valueStart;
         return Step::done;
       }
       break;
   }
-  return refuse(400, "A chunk extension is malformed.");
+  if (next == malformed) return refuse(400, "A chunk extension is malformed.");
+  extension_ = next;
+  return Step::done;
 }
 
 MessageParser::Event MessageParser::readTrailers(std::string_view& input) {

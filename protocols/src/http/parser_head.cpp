@@ -21,6 +21,7 @@ constexpr std::size_t longestMethod = 32;
 
 // method SP target SP version CRLF (RFC 9112, 3)
 RequestParser::Step RequestParser::parseFirstLine(const char* base, std::size_t size) {
+  isHead_ = false;
   const std::size_t limit = std::min(limits_.requestLine, limits_.head);
   const bool cut = size >= limit;
   const char* const end = base + std::min(size, limit);
@@ -41,6 +42,7 @@ RequestParser::Step RequestParser::parseFirstLine(const char* base, std::size_t 
   if (*targetEnd != ' ') return refuse(400, "The target holds a character that must be percent-encoded.");
   methodSize_ = static_cast<std::uint16_t>(methodEnd - base);
   targetSize_ = static_cast<std::uint16_t>(targetEnd - target);
+  isHead_ = methodSize_ == 4 && std::memcmp(base, "HEAD", 4) == 0;
 
   const char* const version = targetEnd + 1;
   if (Step step = parseVersion(version, end, cut); step != Step::done) return step;

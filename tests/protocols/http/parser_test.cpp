@@ -84,6 +84,10 @@ const std::vector<Refused> refusals = {
     {400, "GET / HTTP/1.1\r\nHost: a:123456\r\n\r\n"},
     {400, "GET / HTTP/1.1\r\nHost: [::1\r\n\r\n"},
     {400, "GET / HTTP/1.1\r\nHost: []\r\n\r\n"},
+    {400, "GET / HTTP/1.1\r\nHost: [abc]\r\n\r\n"},
+    {400, "GET / HTTP/1.1\r\nHost: [1::2::3]\r\n\r\n"},
+    {400, "GET / HTTP/1.1\r\nHost: [v1]\r\n\r\n"},
+    {400, "GET / HTTP/1.1\r\nHost: [vg.x]\r\n\r\n"},
     {400, "GET / HTTP/1.1\r\nHost: a[::1]\r\n\r\n"},
     {400, "GET / HTTP/1.1\r\nHost: [::1]x\r\n\r\n"},
     {400, "GET / HTTP/1.1\r\nHost: a%2\r\n\r\n"},
@@ -157,9 +161,12 @@ const std::vector<Refused> refusals = {
     {413, chunked + "ffffffffffffffff\r\n"},
     {413, chunked + "100001\r\n"},
     {400, chunked + "1;\r\n"},
-    {400, chunked + "1; a\r\n"},
+    {400, chunked + "1 ;\r\n"},
+    {400, chunked + "1;a \r\n"},
+    {400, chunked + "1;a=b \r\n"},
+    {400, chunked + "1;a=\"b\" \r\n"},
+    {400, chunked + "1;a b\r\n"},
     {400, chunked + "1;a=\r\n"},
-    {400, chunked + "1;a =b\r\n"},
     {400, chunked + "1;a=b c\r\n"},
     {400, chunked + "1;a=\"b\r\n"},
     {400, chunked + "1;a=\"b\"c\r\n"},
@@ -256,6 +263,15 @@ BOOST_AUTO_TEST_CASE(pipelined_requests_are_read_one_after_the_other) {
   BOOST_TEST(got.messages[1].trailers[0].second == "v");
   BOOST_TEST(got.messages[1].fields.size() == 2);  // a trailer is never taken for a header field
   BOOST_TEST(got.messages[2].method == "GET");
+}
+
+BOOST_AUTO_TEST_CASE(white_space_around_the_signs_of_a_chunk_extension_is_borne) {
+  // RFC 9112, 7.1.1: BWS, which is to be parsed (RFC 9110, 5.6.3).
+  const Transcript got = readAll(chunked + "3 ; x = y ;z\t; w\t=\"q ;\"\r\nabc\r\n0 ;end\r\n\r\n");
+  BOOST_TEST(got.status == 0, got.sentence);
+  BOOST_REQUIRE_EQUAL(got.messages.size(), 1U);
+  BOOST_TEST(got.messages[0].complete);
+  BOOST_TEST(got.messages[0].body == "abc");
 }
 
 BOOST_AUTO_TEST_CASE(nothing_is_read_after_the_last_request_of_a_connection) {

@@ -67,6 +67,7 @@ BOOST_AUTO_TEST_CASE(what_is_not_ascii_is_mapped_the_host_by_idna) {
   BOOST_TEST(why("http://evil.c\xE2\x84\x80.example/").starts_with("there is a character in the host"));
   BOOST_TEST(why("http://a%2Fb/").starts_with("there is a character in the host"));
   BOOST_TEST(why("http://a%00b/").starts_with("there is a character in the host"));
+  BOOST_TEST(why("http://good.example%00.\xC3\xBC.example/") == "there is a NUL in the host.");
 }
 
 BOOST_AUTO_TEST_CASE(what_two_programs_might_read_differently_is_refused) {

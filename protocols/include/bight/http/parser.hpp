@@ -45,7 +45,7 @@ struct RequestHead : MessageHead {
 /// other controls, white space before the colon of a field or before its name, folded lines, empty names; in HTTP/1.1
 /// anything but exactly one Host field; a malformed host; Content-Length that is not just digits, or that occurs twice
 /// (even if equal: RFC 9110, 8.6 leaves the choice) or as a list, or together with Transfer-Encoding; Transfer-Encoding
-/// in HTTP/1.0; any transfer coding but `chunked`, last and once; white space or anything unknown in a chunk's line; a
+/// in HTTP/1.0; any transfer coding but `chunked`, last and once; anything unknown in a chunk's line; a
 /// target that is not one of the four forms. `Expect` with another expectation is 417; versions other than 1.x are 505.
 ///
 /// Empty lines before a request line are skipped (RFC 9112, 2.2), as some clients send one after a form. Not safe for
@@ -75,6 +75,10 @@ class BIGHT_API RequestParser : public MessageParser {
   /// Upgrade field, or that the method is CONNECT.
   const RequestHead& head() const noexcept { return head_; }
 
+  /// Whether the request line read last has the method HEAD: the answer has no content then, not even that to a request
+  /// that is refused.
+  bool headAsked() const noexcept { return isHead_; }
+
   /// The peer has ended its stream. Null if that is where a request may end; else what to say of the part that is
   /// missing.
   std::optional<Refusal> finish() const noexcept;
@@ -92,6 +96,7 @@ class BIGHT_API RequestParser : public MessageParser {
   const bool requireHost_;
   const bool onlyChunked_;
   bool isConnect_ = false;
+  bool isHead_ = false;
   std::uint16_t methodSize_ = 0;
   std::uint16_t targetSize_ = 0;
   RequestHead head_;

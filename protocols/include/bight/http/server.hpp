@@ -26,8 +26,8 @@ class SiteState;
 /// What a Site allows its clients. Times are kept to about a second. Zero means without limit.
 struct SiteOptions {
   Limits limits = {};                                 ///< sizes of requests
-  Duration headTimeout = std::chrono::seconds(30);    ///< for a whole head, from its first byte; then 408
-  Duration bodyTimeout = std::chrono::seconds(30);    ///< for the next piece of a content; then 408
+  Duration headTimeout = std::chrono::seconds(20);    ///< for a whole head, from its first byte; then 408
+  Duration bodyTimeout = std::chrono::seconds(20);    ///< for the next piece of a content; then 408
   Duration requestTimeout = std::chrono::minutes(5);  ///< for a whole request, from its first byte; then 408
   /// Between two requests, and before the first; then the connection is closed.
   Duration idleTimeout = std::chrono::seconds(75);

@@ -1,8 +1,9 @@
-// Runs the client's fuzzing entry points over the case file, some URLs and cookies, and what a simple mutator makes of
-// them.
+// Runs the fuzzing entry points of tests/fuzz/http_pieces_fuzz.cpp over the case file, their seeds, and what a simple mutator makes of them.
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <random>
 #include <sstream>
 #include <string>
@@ -13,21 +14,25 @@
 #include "cases_path.hpp"
 #include "json_reader.hpp"
 
-extern "C" int fuzzHttpClient(const std::uint8_t* data, std::size_t size);
+extern "C" int fuzzHttpPieces(const std::uint8_t* data, std::size_t size);
 
-BOOST_AUTO_TEST_SUITE(HttpClientFuzz)
+BOOST_AUTO_TEST_SUITE(HttpPiecesFuzz)
 
-BOOST_AUTO_TEST_CASE(what_a_client_reads_holds_its_rules_however_it_is_mutated) {
-  using std::string_literals::operator""s;
+BOOST_AUTO_TEST_CASE(what_is_read_holds_its_rules_however_it_is_mutated) {
   std::ifstream file(BIGHT_CASES "/llhttp.json", std::ios::binary);
   BOOST_REQUIRE_MESSAGE(file, "cannot read " BIGHT_CASES "/llhttp.json");
   std::ostringstream text;
   text << file.rdbuf();
-  std::vector<std::string> inputs = {
-      "\1\0http://u:p@M\xC3\xBCnchen.example:81/a/../b?c#d\0../e?f"s,
-      "\1\0https://[2001:db8::1]/\0//h/./x"s,
-      "\2\0a=b; Path=/; Domain=site.example; Max-Age=10; Secure\n__Host-x=y; secure; path=/\nc=d; Expires=Sun, 06 Nov 2094 08:49:37 GMT"s,
-  };
+  // The first byte says which entry point.
+  std::vector<std::string> inputs;
+  const char* names[] = {"http_response", "url", "cookies", "chunked", "decoding"};
+  for (char which = 0; which < 5; ++which) {
+    for (const auto& entry : std::filesystem::directory_iterator(std::string(BIGHT_SEEDS "/") + names[int{which}])) {
+      std::ifstream seed(entry.path(), std::ios::binary);
+      inputs.push_back(which + std::string(std::istreambuf_iterator<char>(seed), {}));
+    }
+  }
+  BOOST_REQUIRE_GE(inputs.size(), 10);
   for (const auto& one : bight::testcases::Json::parse(text.str()).array) {
     if (!one["mode"].string.starts_with("response")) continue;
     for (char options = 0; options < 6; ++options) inputs.push_back(std::string{'\0', options} + one["input"].string);
@@ -36,8 +41,8 @@ BOOST_AUTO_TEST_CASE(what_a_client_reads_holds_its_rules_however_it_is_mutated) 
   BOOST_TEST_MESSAGE("seed " << seed);
   std::mt19937 random(seed);
   for (const std::string& input : inputs) {
-    fuzzHttpClient(reinterpret_cast<const std::uint8_t*>(input.data()), input.size());
-    for (int round = 0; round < (input[0] ? 2000 : 4); ++round) {
+    fuzzHttpPieces(reinterpret_cast<const std::uint8_t*>(input.data()), input.size());
+    for (int round = 0; round < (input[0] ? 1000 : 4); ++round) {
       std::string mutated = input;
       for (unsigned changes = 1 + random() % 4; changes-- && mutated.size() > 3;) {
         const std::size_t at = 2 + random() % (mutated.size() - 2);
@@ -50,7 +55,7 @@ BOOST_AUTO_TEST_CASE(what_a_client_reads_holds_its_rules_however_it_is_mutated) 
           mutated[at] = c;
         }
       }
-      fuzzHttpClient(reinterpret_cast<const std::uint8_t*>(mutated.data()), mutated.size());
+      fuzzHttpPieces(reinterpret_cast<const std::uint8_t*>(mutated.data()), mutated.size());
     }
   }
 }
