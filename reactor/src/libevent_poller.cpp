@@ -6,9 +6,7 @@
 // - The timers are the reactor's own. All that libevent has to know is when to come back at the latest: one alarm,
 //   which is set only when the next moment is earlier than the one it is set to. Timers that are pushed back again and
 //   again, as timeouts are, so cost no call here; the price is a turn without work now and then.
-// - On epoll the alarm is a timerfd of ours. libevent's own timers use a coarse clock there (half a millisecond takes
-//   four), and its precise ones make one system call in every turn, timers or none. On the other methods libevent's
-//   precise timers cost nothing more.
+// - Where there is epoll, it is used without libevent: epoll_poller.cpp.
 // - No locks (the base is used by one thread), no environment variables, no signals, no bufferevents.
 #include "libevent_poller.hpp"
 
@@ -25,10 +23,6 @@
 #include <stdexcept>
 #include <system_error>
 #include <utility>
-
-#ifdef __linux__
-#include <sys/timerfd.h>
-#endif
 
 #include <bight/log.hpp>
 
@@ -150,7 +144,6 @@ class LibeventPoller final : public Poller {
   std::string name_;
   std::unique_ptr<event_base, BaseFree> base_;
   event alarm_{};
-  int alarmFd_ = -1;                    // the timerfd; -1: libevent's own timer
   Duration alarmAt_ = Poller::forever;  // what the alarm is set to
   bool alarmRang_ = false;
   bool limited_ = false;  // select: descriptors below FD_SETSIZE only
@@ -166,12 +159,8 @@ LibeventPoller::LibeventPoller(const std::string& method) : name_(method), limit
   for (const std::string& each : supportedMethods()) {
     if (method != each && event_config_avoid_method(config.get(), each.c_str()) != 0) throw std::bad_alloc();
   }
-  bool timerFd = false;
-#ifdef __linux__
-  timerFd = method == "epoll";
-#endif
-  int flags = EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV | EVENT_BASE_FLAG_NO_CACHE_TIME;
-  if (!timerFd) flags |= EVENT_BASE_FLAG_PRECISE_TIMER;
+  const int flags = EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV | EVENT_BASE_FLAG_NO_CACHE_TIME |
+                    EVENT_BASE_FLAG_PRECISE_TIMER;
   if (event_config_set_flag(config.get(), flags) != 0) throw std::runtime_error("libevent refuses the flags it needs");
   base_.reset(event_base_new_with_config(config.get()));
   const char* got = base_ ? event_base_get_method(base_.get()) : nullptr;
@@ -179,23 +168,11 @@ LibeventPoller::LibeventPoller(const std::string& method) : name_(method), limit
     throw std::runtime_error("libevent was asked for the method \"" + method + "\" and gave " +
                              (got ? "\"" + std::string(got) + "\"" : "nothing"));
   }
-#ifdef __linux__
-  if (timerFd) {
-    alarmFd_ = ::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-    if (alarmFd_ < 0) throw std::system_error(errno, std::generic_category(), "opening a timerfd for the reactor");
-    event_assign(&alarm_, base_.get(), alarmFd_, EV_READ | EV_PERSIST, onAlarm, this);
-    if (event_add(&alarm_, nullptr) != 0) {
-      ::close(alarmFd_);
-      throw std::system_error(errno, std::generic_category(), "watching the reactor's timerfd");
-    }
-  }
-#endif
-  if (!timerFd) event_assign(&alarm_, base_.get(), -1, 0, onAlarm, this);
+  event_assign(&alarm_, base_.get(), -1, 0, onAlarm, this);
 }
 
 LibeventPoller::~LibeventPoller() {
   event_del(&alarm_);
-  if (alarmFd_ >= 0) ::close(alarmFd_);
 }
 
 void LibeventPoller::watchRead(Slot& slot) {
@@ -260,26 +237,13 @@ void LibeventPoller::remove(PollHandle* handle) noexcept {
 
 void LibeventPoller::setAlarm(Duration until) {
   alarmAt_ = until;
-  if (alarmFd_ < 0) {
-    // A libevent timer counts from now, in microseconds: rounded up, so that it does not ring too early.
-    const auto left = std::max(Duration::zero(), until - steadyNow());
-    const auto micros = std::chrono::ceil<std::chrono::microseconds>(left).count();
-    timeval tv{};
-    tv.tv_sec = static_cast<decltype(tv.tv_sec)>(micros / 1000000);
-    tv.tv_usec = static_cast<decltype(tv.tv_usec)>(micros % 1000000);
-    event_add(&alarm_, &tv);
-    return;
-  }
-#ifdef __linux__
-  // Setting it also takes back what it has rung; all zeros switch it off.
-  itimerspec moment{};
-  if (until != forever) {
-    const auto nanos = std::max<Duration::rep>(until.count(), 1);
-    moment.it_value.tv_sec = static_cast<time_t>(nanos / 1000000000);
-    moment.it_value.tv_nsec = static_cast<long>(nanos % 1000000000);
-  }
-  ::timerfd_settime(alarmFd_, TFD_TIMER_ABSTIME, &moment, nullptr);
-#endif
+  // A libevent timer counts from now, in microseconds: rounded up, so that it does not ring too early.
+  const auto left = std::max(Duration::zero(), until - steadyNow());
+  const auto micros = std::chrono::ceil<std::chrono::microseconds>(left).count();
+  timeval tv{};
+  tv.tv_sec = static_cast<decltype(tv.tv_sec)>(micros / 1000000);
+  tv.tv_usec = static_cast<decltype(tv.tv_usec)>(micros % 1000000);
+  event_add(&alarm_, &tv);
 }
 
 int LibeventPoller::prepareAlarm(Duration until) {
@@ -287,7 +251,6 @@ int LibeventPoller::prepareAlarm(Duration until) {
   if (alarmRang_) {
     alarmRang_ = false;
     alarmAt_ = forever;
-    if ((!wait || until == forever) && alarmFd_ >= 0) setAlarm(forever);
   }
   if (wait && until < alarmAt_) setAlarm(until);
   return wait ? 0 : EVLOOP_NONBLOCK;
@@ -309,7 +272,7 @@ std::unique_ptr<Poller> makeLibeventPoller(const std::string& method) {
 
 std::vector<std::string> libeventMethods() {
   std::vector<std::string> found;
-  for (const char* known : {"epoll", "kqueue", "poll", "select"}) {
+  for (const char* known : {"kqueue", "poll", "select"}) {
     for (const std::string& each : supportedMethods()) {
       if (each == known) found.push_back(each);
     }

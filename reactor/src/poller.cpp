@@ -9,6 +9,7 @@
 
 #include <bight/failure.hpp>
 
+#include "epoll_poller.hpp"
 #include "poller_registry.hpp"
 #include "simulated_poller.hpp"
 
@@ -45,6 +46,9 @@ struct Registry {
   std::mutex mutex;
   std::vector<Registration> all;
   Registry() {
+#ifdef __linux__
+    all.push_back({"epoll", makeEpollPoller});
+#endif
     for (const std::string& method : libeventMethods()) {
       all.push_back({method, [method] { return makeLibeventPoller(method); }});
     }

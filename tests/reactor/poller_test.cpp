@@ -1,4 +1,4 @@
-#include "libevent_poller.hpp"
+#include "epoll_poller.hpp"
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -8,6 +8,7 @@
 
 #include <vector>
 
+#include "libevent_poller.hpp"
 #include "poller_registry.hpp"
 
 using namespace bight;
@@ -34,23 +35,40 @@ struct Pair {
   }
 };
 
+/// Those of the library.
+std::vector<std::string> pollers() {
+  std::vector<std::string> names = detail::libeventMethods();
+#ifdef __linux__
+  names.insert(names.begin(), "epoll");
+#endif
+  return names;
+}
+
+std::unique_ptr<Poller> makePoller(const std::string& name) {
+#ifdef __linux__
+  if (name == "epoll") return detail::makeEpollPoller();
+#endif
+  return detail::makeLibeventPoller(name);
+}
+
 }  // namespace bight::tests::poller
 using namespace bight::tests::poller;
 
-BOOST_AUTO_TEST_SUITE(LibeventPollerTest)
+BOOST_AUTO_TEST_SUITE(PollerTest)
 
-BOOST_DATA_TEST_CASE(is_the_method_that_was_asked_for, data::make(detail::libeventMethods()), method) {
-  BOOST_TEST(detail::makeLibeventPoller(method)->name() == method);
+BOOST_DATA_TEST_CASE(is_the_method_that_was_asked_for, data::make(pollers()), method) {
+  BOOST_TEST(makePoller(method)->name() == method);
+  BOOST_TEST(makePoller(method)->name() == detail::findPoller(method)()->name());
 }
 
 BOOST_AUTO_TEST_CASE(a_method_that_is_not_there_is_refused) {
   BOOST_CHECK_THROW(detail::makeLibeventPoller("devpoll"), std::runtime_error);
 }
 
-BOOST_DATA_TEST_CASE(interest_can_change_and_nothing_can_be_watched, data::make(detail::libeventMethods()), method) {
+BOOST_DATA_TEST_CASE(interest_can_change_and_nothing_can_be_watched, data::make(pollers()), method) {
   const Pair pair;
   Recorder recorder;
-  auto poller = detail::makeLibeventPoller(method);
+  auto poller = makePoller(method);
   PollHandle* handle = poller->add(pair.ends[0], 0, recorder);
   BOOST_REQUIRE(::write(pair.ends[1], "x", 1) == 1);
   poller->poll(Poller::dontWait);
@@ -68,9 +86,8 @@ BOOST_DATA_TEST_CASE(interest_can_change_and_nothing_can_be_watched, data::make(
   poller->remove(handle);
 }
 
-BOOST_DATA_TEST_CASE(comes_back_at_the_moment_it_was_given_and_not_early, data::make(detail::libeventMethods()),
-                     method) {
-  auto poller = detail::makeLibeventPoller(method);
+BOOST_DATA_TEST_CASE(comes_back_at_the_moment_it_was_given_and_not_early, data::make(pollers()), method) {
+  auto poller = makePoller(method);
   for (const Duration span : {300us, 2000us, 500us}) {
     const Duration until = Poller::steadyNow() + span;
     int polls = 0;
@@ -85,9 +102,8 @@ BOOST_DATA_TEST_CASE(comes_back_at_the_moment_it_was_given_and_not_early, data::
   poller->poll(Poller::dontWait);
 }
 
-BOOST_DATA_TEST_CASE(a_later_moment_does_not_move_the_alarm_and_an_earlier_one_does,
-                     data::make(detail::libeventMethods()), method) {
-  auto poller = detail::makeLibeventPoller(method);
+BOOST_DATA_TEST_CASE(a_later_moment_does_not_move_the_alarm_and_an_earlier_one_does, data::make(pollers()), method) {
+  auto poller = makePoller(method);
   const Pair pair;
   Recorder recorder;
   PollHandle* handle = poller->add(pair.ends[0], pollRead, recorder);
@@ -102,8 +118,8 @@ BOOST_DATA_TEST_CASE(a_later_moment_does_not_move_the_alarm_and_an_earlier_one_d
   poller->remove(handle);
 }
 
-BOOST_DATA_TEST_CASE(many_descriptors_come_and_go, data::make(detail::libeventMethods()), method) {
-  auto poller = detail::makeLibeventPoller(method);
+BOOST_DATA_TEST_CASE(many_descriptors_come_and_go, data::make(pollers()), method) {
+  auto poller = makePoller(method);
   std::vector<std::unique_ptr<Pair>> pairs;
   std::vector<std::unique_ptr<Recorder>> recorders;
   std::vector<PollHandle*> handles;
@@ -122,6 +138,47 @@ BOOST_DATA_TEST_CASE(many_descriptors_come_and_go, data::make(detail::libeventMe
   for (int i = 0; i < 5; ++i) poller->poll(Poller::dontWait);
   for (std::size_t i = 0; i < 100; ++i) BOOST_TEST(recorders[i]->events.empty() == (i % 2 == 0));
   for (std::size_t i = 1; i < 100; i += 2) poller->remove(handles[i]);
+}
+
+// A descriptor that lives on in another process goes on reporting after its number has been closed and used again.
+BOOST_DATA_TEST_CASE(what_was_closed_too_early_calls_nobody, data::make(pollers()), method) {
+  auto poller = makePoller(method);
+  Recorder early;
+  int ends[2];
+  BOOST_REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends) == 0);
+  const int elsewhere = ::dup(ends[0]);
+  PollHandle* handle = poller->add(ends[0], pollRead, early);
+  ::close(ends[0]);
+  poller->remove(handle);
+  BOOST_REQUIRE(::write(ends[1], "x", 1) == 1);
+  for (int i = 0; i < 3; ++i) poller->poll(Poller::dontWait);
+  Recorder later;
+  const Pair pair;
+  handle = poller->add(pair.ends[0], pollRead, later);
+  for (int i = 0; i < 3; ++i) poller->poll(Poller::dontWait);
+  BOOST_TEST(early.events.empty());
+  BOOST_TEST((later.events.empty() || pair.ends[0] == ends[0]));
+  poller->remove(handle);
+  ::close(ends[1]);
+  ::close(elsewhere);
+}
+
+// One that is called takes others, and itself, away that are ready too.
+BOOST_DATA_TEST_CASE(what_is_removed_while_another_is_called_is_not_called, data::make(pollers()), method) {
+  auto poller = makePoller(method);
+  const Pair first;
+  const Pair second;
+  Recorder recorders[2];
+  PollHandle* handles[] = {poller->add(first.ends[0], pollWrite, recorders[0]),
+                           poller->add(second.ends[0], pollWrite, recorders[1])};
+  for (Recorder& each : recorders) {
+    each.then = [&] {
+      for (PollHandle* handle : handles) poller->remove(handle);
+    };
+  }
+  poller->poll(Poller::dontWait);
+  poller->poll(Poller::dontWait);
+  BOOST_TEST(recorders[0].events.size() + recorders[1].events.size() == 1);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
