@@ -23,7 +23,6 @@ const Logger& log() {
   return logger;
 }
 
-constexpr std::size_t largeContent = 8 * 1024 * 1024;
 // If more than this waits for the client to read, the next request waits too.
 constexpr std::size_t flushLimit = 128 * 1024;
 
@@ -193,8 +192,6 @@ void Connection::respond(const Response& response) {
     out += response.body;
     transport().write(out);
   } else {
-    // What is one write to us may be many below a layer, each of which finds more waiting than a transport takes.
-    if (response.body.size() > largeContent) transport().setMaxWriteBuffer(2 * response.body.size() + largeContent);
     transport().writeSequence({out, response.body});
   }
   answered();

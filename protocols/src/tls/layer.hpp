@@ -126,13 +126,15 @@ class Layer final : public Connection {
     std::shared_ptr<SessionCache> sessions;
   };
 
+  static constexpr std::size_t defaultMost = 16 * 1024 * 1024;
+
   /// What a connection without back-pressure does not have.
   struct Extras {
     std::shared_ptr<PushProducer> push;
     std::shared_ptr<PullProducer> pull;
     std::vector<Promise<void>> waiters;  // of drained()
     std::size_t high = 64 * 1024;
-    std::size_t most = 16 * 1024 * 1024;
+    std::size_t most = defaultMost;
     Duration graceful = std::chrono::seconds(30);
     DelayedCall gracefulCall;
     std::size_t left = 0;      // unsent when the graceful call was scheduled
@@ -177,6 +179,7 @@ class Layer final : public Connection {
   void put(std::string_view data);
   void written();
   bool overfull();
+  void limitHere();
   void putOff(std::string_view data);
   void encrypt(std::string_view data);
   void encryptPending();
@@ -219,6 +222,7 @@ class Layer final : public Connection {
   bool gotNotify_ : 1 = false;     // the peer's has come
   bool peerGone_ : 1 = false;      // the peer's end of data has come
   bool finished_ : 1 = false;      // the transport below has been told to close
+  bool limitsHere_ : 1 = false;    // the transport below has no limit of its own any more
   bool reading_ : 1 = true;        // the user has not paused us
   bool readDue_ : 1 = false;       // there is input to go on with when the dispatch ends
   bool scheduled_ : 1 = false;     // dispatchEnded() will be called

@@ -3,8 +3,12 @@
 // Plaintext becomes ciphertext at three moments: a full record at once, from the caller's memory if it lies there whole;
 // the rest when the dispatch ends; and everything at once when `drained()` is asked for. What is not encrypted yet is
 // therefore less than a record once the handshake is through, and all that waits for a slow peer waits in the transport
-// below, which counts it, steers producers by it, and limits it.
+// below, which counts it and steers producers by it.
+//
+// Its limit is looked at here, when a write comes in, and not by the transport below: that sees one large write as many,
+// each of which would find what went before too much.
 #include <algorithm>
+#include <cstdint>
 #include <stdexcept>
 #include <utility>
 
@@ -65,13 +69,14 @@ Layer::Extras& Layer::extras() {
 
 void Layer::write(std::string_view data) {
   checkThread("Transport::write");
-  put(data);
+  if (!data.empty() && takesWrites() && !overfull()) put(data);
   written();
 }
 
 void Layer::writeSequence(std::span<const std::string_view> pieces) {
   checkThread("Transport::writeSequence");
-  for (const auto& piece : pieces) put(piece);
+  if (takesWrites() && !overfull())
+    for (const auto& piece : pieces) put(piece);
   written();
 }
 
@@ -82,7 +87,7 @@ void Layer::written() {
 
 /// Encrypts whole records, and keeps the rest for later. Runs no user code.
 void Layer::put(std::string_view data) {
-  if (data.empty() || !takesWrites() || overfull()) return;
+  if (data.empty() || !takesWrites()) return;
   if (extras_) extras_->pullAsked = false;
   if (!established_ || busy_) return putOff(data);
   if (pending_.size() + data.size() >= record) {
@@ -100,13 +105,22 @@ void Layer::put(std::string_view data) {
   if (!data.empty()) putOff(data);
 }
 
-/// Before the handshake there is no transport below to say that it is too much.
+/// Whether the peer has too much to read already; then the connection is aborted.
 bool Layer::overfull() {
-  const std::size_t most = extras_ ? extras_->most : Extras().most;
-  if (pending_.size() <= most) return false;
-  fate_ = Failure(OutputLimitError(pending_.size(), most));
+  const std::size_t most = extras_ ? extras_->most : defaultMost;
+  // Once the handshake is through, what is pending here waits for the end of a dispatch, not for the peer.
+  const std::size_t kept = below_->writeBufferSize() + (established_ && !busy_ ? 0 : pending_.size());
+  if (kept <= most) return false;
+  fate_ = Failure(OutputLimitError(kept, most));
   below_->abortConnection();
   return true;
+}
+
+/// From now on the limit is looked at here alone.
+void Layer::limitHere() {
+  if (limitsHere_) return;
+  limitsHere_ = true;
+  below_->setMaxWriteBuffer(SIZE_MAX);
 }
 
 void Layer::putOff(std::string_view data) {
@@ -126,6 +140,7 @@ void Layer::encryptPending() {
 /// Runs no user code: the caller calls `steer()` when it is done.
 void Layer::encrypt(std::string_view data) {
   int error = SSL_ERROR_NONE;
+  if (data.size() > record) limitHere();
   {
     std::optional<Gathered> gathered;
     if (data.size() > record) gathered.emplace();
@@ -219,7 +234,7 @@ void Layer::setWriteBufferLimits(std::size_t high, std::size_t low) {
 }
 
 void Layer::setMaxWriteBuffer(std::size_t bytes) {
-  below_->setMaxWriteBuffer(bytes);
+  limitHere();
   extras().most = bytes;
 }
 

@@ -359,6 +359,47 @@ BOOST_AUTO_TEST_CASE(what_is_written_before_the_handshake_is_limited) {
   BOOST_TEST(is<OutputLimitError>(link.client->closedReason()), message(link.client->closedReason()));
 }
 
+// Over TLS as over TCP: the limit is about what is kept already, not about what comes.
+BOOST_AUTO_TEST_CASE(one_write_of_any_size_into_an_empty_buffer_is_accepted) {
+  for (const bool early : {true, false}) {
+    BOOST_TEST_CONTEXT((early ? "before the handshake" : "after it")) {
+      Link<> link;
+      if (!early) link.flush();
+      auto& transport = link.client->transport();
+      transport.setMaxWriteBuffer(100'000);
+      const auto much = text(1'000'000);
+      transport.writeSequence({"all of it: ", much});
+      BOOST_TEST(!transport.disconnecting());
+      link.flush();
+      BOOST_TEST((link.server->data() == "all of it: " + much));
+      // Two are too much, and so is whatever follows one that is kept.
+      transport.write(much);
+      transport.write("x");
+      BOOST_TEST(transport.disconnecting());
+      link.flush();
+      BOOST_TEST(is<OutputLimitError>(link.client->closedReason()), message(link.client->closedReason()));
+    }
+  }
+}
+
+// The default of 16 MiB holds for what is kept, also for many small writes.
+BOOST_AUTO_TEST_CASE(more_than_the_default_limit_goes_in_one_write) {
+  Link<> link;
+  link.flush();
+  const auto much = text(20 << 20);
+  link.client->transport().write(much);
+  link.flush(1 << 20);
+  BOOST_TEST((link.server->data() == much));
+  const std::string some = text(1000);
+  std::size_t written = 0;
+  for (; !link.client->transport().disconnecting() && written < 32 << 20; written += some.size())
+    link.client->transport().write(some);
+  BOOST_TEST(written > 16'700'000U);  // what encrypting adds counts too
+  BOOST_TEST(written < 17'000'000U);
+  link.flush();
+  BOOST_TEST(is<OutputLimitError>(link.client->closedReason()), message(link.client->closedReason()));
+}
+
 // ---- reading
 
 // C31
