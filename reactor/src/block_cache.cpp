@@ -1,6 +1,6 @@
 // Small blocks are cut from slabs and never go back to the allocator: the peak stays. Each thread has its own lists and takes no lock; when it ends,
 // its free blocks go to a depot, where other threads find them before they cut a new slab. Larger blocks are kept one by one, a bounded number.
-#include "block_cache.hpp"
+#include <bight/detail/block_cache.hpp>
 
 #include <array>
 #include <cstdint>
@@ -8,17 +8,17 @@
 #include <new>
 
 #if defined(__SANITIZE_ADDRESS__)
-#define BIGHT_KEEP_BLOCKS_OF_HTTP 0
+#define BIGHT_CACHE_BLOCKS 0
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
-#define BIGHT_KEEP_BLOCKS_OF_HTTP 0
+#define BIGHT_CACHE_BLOCKS 0
 #endif
 #endif
-#ifndef BIGHT_KEEP_BLOCKS_OF_HTTP
-#define BIGHT_KEEP_BLOCKS_OF_HTTP 1  // the address sanitizer wants to see every block die
+#ifndef BIGHT_CACHE_BLOCKS
+#define BIGHT_CACHE_BLOCKS 1  // the address sanitizer wants to see every block die
 #endif
 
-namespace bight::http::detail {
+namespace bight::detail {
 
 namespace {
 
@@ -109,7 +109,7 @@ std::size_t blockSizeFor(std::size_t size) noexcept {
 
 void* takeBlock(std::size_t size) {
   const std::size_t index = size / step - 1;
-  if (BIGHT_KEEP_BLOCKS_OF_HTTP && index < classes && !cache.ended) {
+  if (BIGHT_CACHE_BLOCKS && index < classes && !cache.ended) {
     List& list = cache.lists[index];
     if (!list.first && index < slabClasses) cache.refill(index);
     if (list.first) return list.pop();
@@ -119,7 +119,7 @@ void* takeBlock(std::size_t size) {
 
 void giveBlock(void* block, std::size_t size) noexcept {
   const std::size_t index = size / step - 1;
-  if (!BIGHT_KEEP_BLOCKS_OF_HTTP || index >= classes) {
+  if (!BIGHT_CACHE_BLOCKS || index >= classes) {
     ::operator delete(block);
   } else if (cache.ended) {
     Cache::release(block, index);
@@ -130,4 +130,4 @@ void giveBlock(void* block, std::size_t size) noexcept {
   }
 }
 
-}  // namespace bight::http::detail
+}  // namespace bight::detail

@@ -3,10 +3,10 @@
 #include <cstring>
 #include <stdexcept>
 
+#include <bight/detail/block_cache.hpp>
 #include <bight/http/parser.hpp>
 #include <bight/http/serializer.hpp>
 
-#include "block_cache.hpp"
 #include "body_pipe.hpp"
 #include "connection.hpp"
 #include "locate.hpp"
@@ -40,9 +40,9 @@ Request::Request(const RequestHead& head, std::size_t blockSize) noexcept
 Request::~Request() = default;
 
 std::unique_ptr<Request> Request::make(const RequestHead& head) {
-  const std::size_t size =
-      detail::blockSizeFor(sizeof(Request) + head.fields.size() * sizeof(detail::FieldPosition) + head.raw.size());
-  return std::unique_ptr<Request>(::new (detail::takeBlock(size)) Request(head, size));
+  const std::size_t size = bight::detail::blockSizeFor(
+      sizeof(Request) + head.fields.size() * sizeof(detail::FieldPosition) + head.raw.size());
+  return std::unique_ptr<Request>(::new (bight::detail::takeBlock(size)) Request(head, size));
 }
 
 std::unique_ptr<Request> Request::make(std::string_view method, std::string_view target, const Headers& headers,
@@ -74,7 +74,7 @@ std::unique_ptr<Request> Request::make(std::string_view method, std::string_view
 void Request::operator delete(Request* request, std::destroying_delete_t) noexcept {
   const std::size_t size = request->blockSize_;
   request->~Request();
-  detail::giveBlock(request, size);
+  bight::detail::giveBlock(request, size);
 }
 
 BodyReader Request::reader() {

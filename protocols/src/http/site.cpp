@@ -1,11 +1,11 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include <bight/detail/block_cache.hpp>
 #include <bight/http/serializer.hpp>
 #include <bight/http/server.hpp>
 #include <bight/log.hpp>
 
-#include "block_cache.hpp"
 #include "connection.hpp"
 #include "site_state.hpp"
 
@@ -126,7 +126,7 @@ void drainAtShutdown(ReactorCore& reactor, std::shared_ptr<Site> site, Duration 
 
 std::shared_ptr<Protocol> Site::buildProtocol(const Address&) {
   if (state_->draining()) return nullptr;
-  return std::allocate_shared<detail::Connection>(detail::BlockAllocator<detail::Connection>(), *state_);
+  return std::allocate_shared<detail::Connection>(bight::detail::BlockAllocator<detail::Connection>(), *state_);
 }
 
 }  // namespace bight::http

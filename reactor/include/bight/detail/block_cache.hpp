@@ -1,20 +1,21 @@
-// Blocks of memory for requests and connections, kept for the next one: so that serving allocates nothing after warm-up, and ten thousand idle
-// connections pay for no allocator's bookkeeping.
+/// @file
+/// Internal: blocks of memory for requests and connections, kept for the next one: so that serving allocates nothing after
+/// warm-up, and ten thousand idle connections pay for no allocator's bookkeeping.
 #pragma once
 
 #include <cstddef>
 
-namespace bight::http::detail {
+namespace bight::detail {
 
-// `size` rounded up to what a block of that size really has.
+/// `size` rounded up to what a block of that size really has.
 std::size_t blockSizeFor(std::size_t size) noexcept;
 
-// A block of `size` bytes, a value of blockSizeFor; aligned for anything that holds no more than pointers and numbers.
+/// A block of `size` bytes, a value of blockSizeFor; aligned for anything that holds no more than pointers and numbers.
 void* takeBlock(std::size_t size);
-// Gives it back, in whichever thread.
+/// Gives it back, in whichever thread.
 void giveBlock(void* block, std::size_t size) noexcept;
 
-// For std::allocate_shared.
+/// For std::allocate_shared.
 template <class T>
 struct BlockAllocator {
   using value_type = T;
@@ -33,4 +34,4 @@ struct BlockAllocator {
   }
 };
 
-}  // namespace bight::http::detail
+}  // namespace bight::detail
