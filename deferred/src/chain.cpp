@@ -56,7 +56,7 @@ inline Chain::~Chain() {
 void Chain::endEverything() noexcept {
   if (scope_) leaveScope();
   if (flags_ & traced) {
-    if (Recorder* recorder = Runner::ofThread.recorder) recorder->ended(*this);
+    if (Recorder* recorder = Runner::ofThread.recorder) Recorder::endedIn(recorder, *this);
   }
   if (flags_ & counted) uncount();
   if (failed()) reportUnhandled();
@@ -164,8 +164,9 @@ void Chain::drain(Runner& runner) {
 }
 
 void Chain::runStages(Runner& runner) {
-  if (runner.recorder && runner.recorder->wants(*this)) [[unlikely]]
-    return runTraced(runner, *runner.recorder);
+  if (runner.recorder) [[unlikely]] {
+    if (Recorder* recorder = Recorder::of(runner.recorder, *this)) return runTraced(runner, *recorder);
+  }
   while (!stages_.empty() && pauses_ == 0) {
     const void* before = nullptr;
     if (failed()) [[unlikely]] {
@@ -296,8 +297,9 @@ void Chain::popAlone() noexcept {
 void Chain::resumeWith(Chain& inner) noexcept {
   takeResult(inner);
   waitingOn_ = nullptr;
-  if (Recorder* recorder = Runner::ofThread.recorder; recorder && (flags_ & traced)) [[unlikely]]
-    recorder->resumed(*this, inner);
+  if (Runner::ofThread.recorder && (flags_ & traced)) [[unlikely]] {
+    if (Recorder* recorder = Recorder::of(Runner::ofThread.recorder, *this)) recorder->resumed(*this, inner);
+  }
   if (flags_ & cut) {
     consume();  // there is nothing left to run with it
   } else {
@@ -322,8 +324,10 @@ void Chain::resumeAbandoned() noexcept {
 }
 
 void Chain::follow(Chain* inner) {
-  if (Recorder* recorder = Runner::ofThread.recorder; recorder && recorder->wants(*this)) [[unlikely]]
-    recorder->followed = recorder->number(*inner);
+  if (Runner::ofThread.recorder) [[unlikely]] {
+    if (Recorder* recorder = Recorder::of(Runner::ofThread.recorder, *this))
+      recorder->followed = recorder->number(*inner);
+  }
   // Nobody is left who could fire it. It learns that now, not when its handle goes: what comes of that would meet the
   // stage that is still running.
   if (!inner->isCalled() && inner->handles_ == 1 && inner->promises_ == 0) inner->abandon();
@@ -388,6 +392,7 @@ std::unique_ptr<Chain::Canceller> Chain::takeCanceller() noexcept {
 }
 // The end of the canceller: what it had captured may look at this chain.
 void Chain::firedFor(std::source_location at) noexcept {
+  if (!(flags_ & cancellable)) return;
   const std::unique_ptr<Canceller> over = takeCanceller();
   fired_ = at;
 }
@@ -395,8 +400,10 @@ void Chain::firedFor(std::source_location at) noexcept {
 void Chain::cancel() {
   Chain* target = this;
   while (target->waitingOn_) target = target->waitingOn_;  // A39
-  if (Recorder* recorder = Runner::ofThread.recorder; recorder && recorder->wants(*this)) [[unlikely]]
-    recorder->add(Recorder::Kind::cancelled, *this);
+  if (Runner::ofThread.recorder) [[unlikely]] {
+    if (Recorder* recorder = Recorder::of(Runner::ofThread.recorder, *this))
+      recorder->add(Recorder::Kind::cancelled, *this);
+  }
   if (target->flags_ & (called | cancelling | coroutine)) return;
   target->addReference();
   if (target->flags_ & cancellable) {

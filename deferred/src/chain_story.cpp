@@ -48,7 +48,7 @@ void Chain::runTraced(Runner& runner, Recorder& recorder) {
       consume();
       return;
     }
-    const bool stillRecorded = runner.recorder == &recorder;  // the stage may have ended the Tracer
+    const bool stillRecorded = Recorder::isThere(&recorder);  // the stage may have ended the Tracer
     const std::size_t other = stillRecorded ? std::exchange(recorder.followed, Recording::none) : Recording::none;
     if (other != Recording::none) recorder.add(Kind::returnedDeferred, *this, position, other);
     if (waitingOn_) {
@@ -141,6 +141,8 @@ void Chain::fire(Failure failure, std::source_location at, FailureStep::Kind how
   setFailure(std::move(failure));
   endFire(at);
 }
+
+void Chain::noteWaiting(std::source_location) noexcept {}
 
 // ---- to the hook of failures that nobody handles ----
 

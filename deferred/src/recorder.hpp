@@ -17,6 +17,22 @@ class Recorder {
 
   using Kind = Recording::Event::Kind;
 
+  /// The recorders of a thread are a row: those of everything are behind the others. The first of them that records
+  /// `chain`, or null.
+  static Recorder* of(Recorder* first, const Chain& chain) noexcept {
+    while (first && !first->wants(chain)) first = first->next_;
+    return first;
+  }
+  /// Enters the row of this thread. Throws std::logic_error for a second one of everything.
+  void begin();
+  void end() noexcept;
+  /// Whether it is still in the row of this thread.
+  static bool isThere(const Recorder* recorder) noexcept;
+  /// A chain ends: whoever knows it.
+  static void endedIn(Recorder* first, Chain& chain) noexcept {
+    for (; first; first = first->next_) first->ended(chain);
+  }
+
   bool wants(const Chain& chain) const noexcept;
   /// The number of the chain, which it gets now if it is new, with the stages that wait in it.
   std::size_t number(Chain& chain);
@@ -47,6 +63,7 @@ class Recorder {
   };
   static void addWaiting(Recording::Chain& to, const Chain& chain, std::size_t consumed);
 
+  Recorder* next_ = nullptr;
   bool everything_;
   std::size_t mostEvents_;
   std::unordered_map<const Chain*, Known> known_;

@@ -123,6 +123,45 @@ Recording Recorder::snapshot() const {
   return copy;
 }
 
+void Recorder::begin() {
+  Recorder* const first = Chain::recorder();
+  if (everything_ && first) {
+    Recorder* last = first;
+    while (last->next_) last = last->next_;
+    if (last->everything_)
+      throw std::logic_error(
+          "bight: there is a Tracer of everything in this thread already: attach the Deferred to "
+          "that one");
+    last->next_ = this;
+    return;
+  }
+  // The one that has been there for longer goes first, except before the one of everything.
+  Recorder* before = nullptr;
+  for (Recorder* other = first; other && !other->everything_; other = other->next_) before = other;
+  if (before) {
+    next_ = std::exchange(before->next_, this);
+  } else {
+    next_ = Chain::setRecorder(this);
+  }
+}
+
+void Recorder::end() noexcept {
+  Recorder* const first = Chain::recorder();
+  if (first == this) {
+    Chain::setRecorder(next_);
+    return;
+  }
+  for (Recorder* other = first; other; other = other->next_) {
+    if (other->next_ == this) other->next_ = next_;
+  }
+}
+
+bool Recorder::isThere(const Recorder* recorder) noexcept {
+  const Recorder* other = Chain::recorder();
+  while (other && other != recorder) other = other->next_;
+  return other;
+}
+
 bool Recorder::wants(const Chain& chain) const noexcept {
   return known_.contains(&chain) || (everything_ && recording.chains.size() < mostChains);
 }
@@ -130,21 +169,17 @@ bool Recorder::wants(const Chain& chain) const noexcept {
 }  // namespace detail
 
 Tracer::Tracer(std::size_t mostEvents) : recorder_(std::make_unique<detail::Recorder>(true, mostEvents)) {
-  if (detail::Chain::recorder())
-    throw std::logic_error("bight: there is a Tracer in this thread already: attach the Deferred to that one");
-  detail::Chain::setRecorder(recorder_.get());
+  recorder_->begin();
 }
 
 Tracer::Tracer(detail::Chain& chain, std::size_t mostEvents)
     : recorder_(std::make_unique<detail::Recorder>(false, mostEvents)) {
-  if (detail::Chain::recorder())
-    throw std::logic_error("bight: there is a Tracer in this thread already: attach the Deferred to that one");
-  detail::Chain::setRecorder(recorder_.get());
   attach(chain);
+  recorder_->begin();
 }
 
 Tracer::~Tracer() {
-  if (detail::Chain::recorder() == recorder_.get()) detail::Chain::setRecorder(nullptr);
+  recorder_->end();
 }
 
 void Tracer::attach(detail::Chain& chain) {

@@ -142,7 +142,11 @@ class Picture {
               number(x2) + " " + number(turn + 18) + " V" + number(y2);
     }
     edges_ += "<path d=\"" + path + "\" class=\"" + (failed ? "onfailure" : "onvalue") + "\"/>\n";
-    if (!words.empty()) labels_ += text(labelX, labelY, failed ? "failure halo" : "value halo", words, 34);
+    std::string_view label = words;
+    for (const std::string_view space : {"std::", "bight::"}) {  // there is little room
+      if (failed && label.starts_with(space)) label.remove_prefix(space.size());
+    }
+    if (!label.empty()) labels_ += text(labelX, labelY, failed ? "failure halo" : "value halo", label, 29);
   }
 
   void dot(int x, int y, bool failed) {

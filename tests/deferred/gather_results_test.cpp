@@ -259,4 +259,48 @@ BOOST_AUTO_TEST_CASE(cancelling_cancels_all_and_none_fails_at_once) {
   BOOST_TEST(empty);
 }
 
+/// Can be made and moved, and not assigned.
+struct Fixed {
+  explicit Fixed(int n) : number(n) {}
+  const int number;
+};
+
+BOOST_AUTO_TEST_CASE(values_need_not_be_assignable) {
+  std::vector<Deferred<Fixed>> members;
+  Deferred<Fixed> later;
+  const Promise<Fixed> promise = later.promise();
+  members.push_back(std::move(later));
+  members.push_back(succeed(Fixed(2)));
+  int sum = 0;
+  gatherResults(std::move(members)).addCallback([&](const std::vector<Fixed>& all) {
+    for (const Fixed& one : all) sum += one.number;
+  });
+  promise.callback(Fixed(40));
+  BOOST_TEST(sum == 42);
+}
+
+BOOST_AUTO_TEST_CASE(a_tuple_tells_where_it_was_gathered) {
+  const auto lineOf = [](auto gathered) {
+    unsigned line = 0;
+    gathered.addErrback([&](const Failure& failure) -> Failure {
+      for (const FailureStep& step : failure.get<FirstError>()->subFailure().path())
+        if (step.kind == FailureStep::Kind::gathered) line = step.at.line();
+      return failure;
+    });
+    gathered.addErrback([](const Failure&) {});
+    return line;
+  };
+  const auto failed = [] { return fail<int>(std::runtime_error("no")); };
+  BOOST_TEST(lineOf(gatherResults(failed(), succeed())) == unsigned(__LINE__));
+  BOOST_TEST(lineOf(gatherResults(succeed(), failed(), succeed(1))) == unsigned(__LINE__));
+  BOOST_TEST(lineOf(gatherResults(succeed(), succeed(), failed(), succeed(1))) == unsigned(__LINE__));
+  std::size_t number = 0;
+  gatherResults(succeed(), succeed(), succeed(1), succeed(), succeed(), failed())
+      .addErrback([&](const Failure& failure) {
+        number = failure.get<FirstError>()->index();
+        return std::tuple<std::monostate, std::monostate, int, std::monostate, std::monostate, int>();
+      });
+  BOOST_TEST(number == 5u);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -187,7 +187,7 @@ class Awaiter {
     Chain* waiter = nullptr;
     if constexpr (std::is_base_of_v<CoroutineFrame, P>) {
       waiter = &coroutine.promise().chain();
-      waiter->setWaitingOn(inner_);
+      waiter->setWaitingOn(inner_, at_);
     }
     inner_->append(stageType<Resume>, Resume{coroutine, waiter}, at_, valueType<void>);
     inner_->setAwaited();

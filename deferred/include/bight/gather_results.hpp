@@ -41,7 +41,11 @@ class Gathering : public Members {
       promise_.errback(FirstError(failure, index), at_);
       return;
     }
-    if constexpr (!std::is_void_v<T>) values_[index] = std::move(chain.value<T>());
+    if constexpr (direct) {
+      values_[index] = std::move(chain.value<T>());
+    } else if constexpr (!std::is_void_v<T>) {
+      values_[index].emplace(std::move(chain.value<T>()));
+    }
     chain.consume();
     if (--missing_ == 0 && !std::exchange(done_, true) && !promise_.called()) fire();
   }
@@ -84,7 +88,10 @@ class TupleGathering : public Members {
   using Place = std::conditional_t<std::is_void_v<U>, std::monostate, U>;
   using Values = std::tuple<Place<T>...>;
 
-  explicit TupleGathering(Promise<Values> promise) : promise_(std::move(promise)) { members_.reserve(sizeof...(T)); }
+  TupleGathering(Promise<Values> promise, std::source_location at) : promise_(std::move(promise)) {
+    at_ = at;
+    members_.reserve(sizeof...(T));
+  }
 
   template <class U>
   void arrived(std::size_t index, Chain& chain) {
@@ -126,6 +133,18 @@ class TupleGathering : public Members {
   bool done_ = false;
 };
 
+template <class... T>
+auto gatherTuple(std::source_location at, Deferred<T>... members) {
+  using Gathering = TupleGathering<T...>;
+  Deferred<typename Gathering::Values> result(at);
+  StateReference<Gathering> state(*new Gathering(result.promise(), at));
+  addMembers(result, *state, [&] {
+    std::size_t index = 0;
+    (addMember(*state, std::move(members), index++, at), ...);
+  });
+  return result;
+}
+
 }  // namespace detail
 
 /// All the results, in the order of the input, as soon as the last is there; or FirstError as soon as one fails (A63).
@@ -165,19 +184,26 @@ void gatherResults(std::vector<Deferred<T>>&, bool = false) = delete;  // consum
 /// its place. Failures of the others after the first are dropped (A65).
 ///
 ///     gatherResults(name(id), picture(id)).addCallback([](std::tuple<std::string, Image> t) { … });
-template <class A, class B, class... More>
-auto gatherResults(Deferred<A> a, Deferred<B> b, Deferred<More>... more) {
-  using Gathering = detail::TupleGathering<A, B, More...>;
-  const std::source_location at;
-  Deferred<typename Gathering::Values> result;
-  detail::StateReference<Gathering> state(*new Gathering(result.promise()));
-  detail::addMembers(result, *state, [&] {
-    std::size_t index = 0;
-    addMember(*state, std::move(a), index++, at);
-    addMember(*state, std::move(b), index++, at);
-    (addMember(*state, std::move(more), index++, at), ...);
-  });
-  return result;
+template <class A, class B>
+auto gatherResults(Deferred<A> a, Deferred<B> b, std::source_location at = std::source_location::current()) {
+  return detail::gatherTuple(at, std::move(a), std::move(b));
+}
+template <class A, class B, class C>
+auto gatherResults(Deferred<A> a, Deferred<B> b, Deferred<C> c,
+                   std::source_location at = std::source_location::current()) {
+  return detail::gatherTuple(at, std::move(a), std::move(b), std::move(c));
+}
+template <class A, class B, class C, class D>
+auto gatherResults(Deferred<A> a, Deferred<B> b, Deferred<C> c, Deferred<D> d,
+                   std::source_location at = std::source_location::current()) {
+  return detail::gatherTuple(at, std::move(a), std::move(b), std::move(c), std::move(d));
+}
+/// Of more than four the story of a failure does not tell where they were gathered: behind a pack there can be no
+/// default argument.
+template <class A, class B, class C, class D, class E, class... More>
+auto gatherResults(Deferred<A> a, Deferred<B> b, Deferred<C> c, Deferred<D> d, Deferred<E> e, Deferred<More>... more) {
+  return detail::gatherTuple(std::source_location(), std::move(a), std::move(b), std::move(c), std::move(d),
+                             std::move(e), std::move(more)...);
 }
 
 }  // namespace bight

@@ -78,15 +78,16 @@ namespace detail {
 class Recorder;
 }
 
-/// Records what chains of this thread do, until it is destroyed. One at a time in each thread; to be used and destroyed
-/// in the thread that made it.
+/// Records what chains of this thread do, until it is destroyed. To be used and destroyed in the thread that made it.
+/// There may be several in a thread: what a Deferred does is recorded by the first one that it was attached to, and
+/// otherwise by the one that records everything, of which there is one at a time.
 class BIGHT_API Tracer {
  public:
   /// @param mostEvents  what comes after so many is counted, and forgotten
   static constexpr std::size_t usualEvents = 10'000;
 
   /// Records every Deferred of this thread that runs a stage from now on.
-  /// @throws std::logic_error if there is a Tracer in this thread already
+  /// @throws std::logic_error if there is a Tracer of everything in this thread already
   explicit Tracer(std::size_t mostEvents = usualEvents);
   /// Records this Deferred, and those that its stages return.
   template <class T>

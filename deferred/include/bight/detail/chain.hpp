@@ -207,7 +207,7 @@ class BIGHT_API Chain {
   /// Runs the stages with the result that has been set. To be called after `beginFire` returned true, with the same
   /// place. The caller keeps the chain, as with all that may run it.
   void endFire(std::source_location at) {
-    if (flags_ & cancellable) firedFor(at);
+    if (flags_ & (cancellable | listed)) firedFor(at);
     if (!stages_.empty() && runnable()) {
       run();
     } else {
@@ -314,7 +314,11 @@ class BIGHT_API Chain {
   void setAwaited() noexcept { flags_ |= awaited; }
 
   Chain* waitingOn() const noexcept { return waitingOn_; }
-  void setWaitingOn(Chain* inner) noexcept { waitingOn_ = inner; }
+  void setWaitingOn(Chain* inner, std::source_location at = std::source_location()) noexcept {
+    waitingOn_ = inner;
+    if (flags_ & listed) [[unlikely]]
+      noteWaiting(at);
+  }
   /// For a continuation stage: the chain that shall run on next, before the rest of this one. Takes over one reference.
   static void runNext(Chain* chain) noexcept;
   /// Resumes a coroutine, and those that wait for its end, one after the other.
@@ -358,6 +362,7 @@ class BIGHT_API Chain {
     cancellable = 1024,  // it has a canceller, and not yet the place where it was fired
     traced = 4096,       // a Tracer knows it
     followed = 2048,     // the running stage has returned a Deferred that had failed
+    listed = 8192,       // see pending.hpp
   };
   struct Runner;
 
@@ -390,6 +395,7 @@ class BIGHT_API Chain {
   std::unique_ptr<Canceller> takeCanceller() noexcept;
   void keepCanceller(std::unique_ptr<Canceller> canceller) noexcept;
   void firedFor(std::source_location at) noexcept;
+  void noteWaiting(std::source_location at) noexcept;
   void uncount() noexcept;
   void leaveScope() noexcept;
   void cutOff() noexcept;

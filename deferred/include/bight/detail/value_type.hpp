@@ -2,6 +2,7 @@
 /// The table of operations by which the untyped chain moves and destroys the typed result it holds. Internal.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <new>
 #include <string>
@@ -90,7 +91,7 @@ constexpr auto slotDestructor() -> void (*)(void*) noexcept {
   }
 }
 
-/// Values that a Tracer can show: numbers, texts, what has a `toString`, and vectors of those.
+/// Values that a Tracer can show: numbers, texts, what has a member `toString()`, and vectors of those.
 BIGHT_API void describeValue(bool value, std::string& words);
 BIGHT_API void describeValue(long long value, std::string& words);
 BIGHT_API void describeValue(unsigned long long value, std::string& words);
@@ -103,11 +104,16 @@ template <class T, class A>
 inline constexpr bool isVector<std::vector<T, A>> = true;
 
 template <class T>
+concept TellsItself = requires(const T& value) {
+  { value.toString() } -> std::convertible_to<std::string>;
+};
+
+template <class T>
 constexpr bool isDescribed() {
   if constexpr (isVector<T>) {
     return isDescribed<typename T::value_type>();
   } else {
-    return std::is_arithmetic_v<T> || std::is_convertible_v<const T&, std::string_view>;
+    return std::is_arithmetic_v<T> || std::is_convertible_v<const T&, std::string_view> || TellsItself<T>;
   }
 }
 
@@ -133,8 +139,10 @@ void describeAny(const T& value, std::string& words) {
     describeValue(static_cast<unsigned long long>(value), words);
   } else if constexpr (std::is_arithmetic_v<T>) {
     describeValue(static_cast<long long>(value), words);
-  } else {
+  } else if constexpr (std::is_convertible_v<const T&, std::string_view>) {
     describeValue(std::string_view(value), words);
+  } else {
+    words += value.toString();
   }
 }
 
