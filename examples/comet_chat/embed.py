@@ -1,4 +1,4 @@
-"""Writes a C++ source that holds files: embed.py OUTPUT FILE..."""
+"""Writes a C++ source that holds files: embed.py NAMESPACE OUTPUT FILE..."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ HEAD = '''// Made by embed.py from the files in page/.
 
 #include <array>
 
-namespace chat {
+namespace %s {
 namespace {
 
 '''
@@ -27,16 +27,16 @@ def character(byte):
 
 
 def main():
-    output, files = sys.argv[1], sys.argv[2:]
+    namespace, output, files = sys.argv[1], sys.argv[2], sys.argv[3:]
     rows = []
     for path in files:
         with open(path, 'rb') as file:
             content = file.read()
         rows.append('    PageFile{"%s", {\n%s,\n    %d}},\n' % (os.path.basename(path), literal(content), len(content)))
     with open(output, 'w', encoding='ascii') as file:
-        file.write(HEAD)
+        file.write(HEAD % namespace)
         file.write('constexpr std::array<PageFile, %d> files{{\n%s}};\n' % (len(files), ''.join(rows)))
-        file.write('\n}  // namespace\n\nstd::span<const PageFile> pageFiles() { return files; }\n\n}  // namespace chat\n')
+        file.write('\n}  // namespace\n\nstd::span<const PageFile> pageFiles() { return files; }\n\n}  // namespace %s\n' % namespace)
 
 
 main()

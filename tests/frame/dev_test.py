@@ -62,7 +62,7 @@ def main():
     tap = Tap()
 
     status, said, _ = Machine(source, {}).dev('help')
-    verbs = ['chat', 'test', 'build', 'bench', 'lint', 'format', 'docs', 'clean', 'help']
+    verbs = ['chat', 'lab', 'test', 'build', 'bench', 'lint', 'format', 'docs', 'clean', 'help']
     tap.check('help names every verb', status == 0 and all(f'\n  {verb} ' in said for verb in verbs), said)
     status, said, _ = Machine(source, {}).dev('frobnicate')
     tap.check('an unknown verb ends with status 2 and the usage', status == 2 and "'frobnicate'" in said and 'usage:' in said, said)
