@@ -180,6 +180,7 @@ Url::Url(std::string_view text) {
   if (text.size() > longestUrl) throw UrlError(text, "it is longer than 64 KiB");
   if (!isAscii(text) && !http::isUtf8(text)) throw UrlError(text, "it is not UTF-8");
   const Parts parts(text);
+  Spelled made;
   if (parts.scheme.empty()) throw UrlError(text, "there is no scheme, such as \"http:\", before it");
   if (!parts.hasAuthority) throw UrlError(text, "there is no \"//\" and host behind the scheme");
 
@@ -192,9 +193,9 @@ Url::Url(std::string_view text) {
     hostPort.remove_prefix(at + 1);
     if (hostPort.find('@') != std::string_view::npos) throw UrlError(text, "there are two '@' before the path");
   }
-  bracketed_ = hostPort.starts_with('[');
+  made.bracketed = hostPort.starts_with('[');
   const std::size_t colon =
-      bracketed_ ? hostPort.find(':', std::min(hostPort.find(']'), hostPort.size())) : hostPort.find(':');
+      made.bracketed ? hostPort.find(':', std::min(hostPort.find(']'), hostPort.size())) : hostPort.find(':');
   const std::string_view portText = colon == std::string_view::npos ? std::string_view() : hostPort.substr(colon + 1);
   const std::string_view hostText = hostPort.substr(0, colon);
   if (hostText.empty()) throw UrlError(text, "there is no host");
@@ -202,63 +203,64 @@ Url::Url(std::string_view text) {
   std::string scheme(parts.scheme);
   lower(scheme);
   std::string host(hostText);
-  if (bracketed_) {
+  if (made.bracketed) {
     lower(host);
   } else {
     host = asciiHost(text, hostText);
   }
   if (host.size() > 255) throw UrlError(text, "the host is longer than 255 characters");
 
-  text_ = scheme + "://";
-  const auto part = [this](std::size_t from) {
-    return Part(static_cast<std::uint32_t>(from), static_cast<std::uint32_t>(text_.size() - from));
+  made.text = scheme + "://";
+  const auto part = [&made](std::size_t from) {
+    return Part(static_cast<std::uint32_t>(from), static_cast<std::uint32_t>(made.text.size() - from));
   };
-  scheme_ = {0, static_cast<std::uint32_t>(scheme.size())};
+  made.scheme = {0, static_cast<std::uint32_t>(scheme.size())};
   if (at != std::string_view::npos) {
-    const std::size_t from = text_.size();
-    text_ += userinfo;
-    userinfo_ = part(from);
-    text_ += '@';
+    const std::size_t from = made.text.size();
+    made.text += userinfo;
+    made.userinfo = part(from);
+    made.text += '@';
   }
-  const std::size_t authority = text_.size();
-  text_ += host;
-  host_ = part(authority);
-  if (bracketed_) {
-    ++host_.first;
-    host_.second -= 2;
+  const std::size_t authority = made.text.size();
+  made.text += host;
+  made.host = part(authority);
+  if (made.bracketed) {
+    ++made.host.first;
+    made.host.second -= 2;
   }
-  port_ = defaultPort(scheme);
+  made.port = defaultPort(scheme);
   if (!portText.empty()) {
     unsigned port = 0;
     const auto [end, error] = std::from_chars(portText.data(), portText.data() + portText.size(), port);
     if (error != std::errc() || end != portText.data() + portText.size() || port > 65535)
       throw UrlError(text, "the port is not a number from 0 to 65535");
-    if (port != port_) {
-      text_ += ':';
-      text_ += std::to_string(port);
+    if (port != made.port) {
+      made.text += ':';
+      made.text += std::to_string(port);
     }
-    port_ = static_cast<std::uint16_t>(port);
+    made.port = static_cast<std::uint16_t>(port);
   }
-  authority_ = part(authority);
-  const std::size_t target = text_.size();
-  text_ += parts.path.empty() ? "/" : encodeNonAscii(parts.path);
-  path_ = part(target);
+  made.authority = part(authority);
+  const std::size_t target = made.text.size();
+  made.text += parts.path.empty() ? "/" : encodeNonAscii(parts.path);
+  made.path = part(target);
   if (parts.hasQuery) {
-    text_ += '?';
-    const std::size_t from = text_.size();
-    text_ += encodeNonAscii(parts.query);
-    query_ = part(from);
-    hasQuery_ = true;
+    made.text += '?';
+    const std::size_t from = made.text.size();
+    made.text += encodeNonAscii(parts.query);
+    made.query = part(from);
+    made.hasQuery = true;
   }
-  target_ = part(target);
+  made.target = part(target);
   if (parts.hasFragment) {
-    text_ += '#';
-    const std::size_t from = text_.size();
-    text_ += encodeNonAscii(parts.fragment);
-    fragment_ = part(from);
-    hasFragment_ = true;
+    made.text += '#';
+    const std::size_t from = made.text.size();
+    made.text += encodeNonAscii(parts.fragment);
+    made.fragment = part(from);
+    made.hasFragment = true;
   }
-  checkGrammar(text, text_);
+  checkGrammar(text, made.text);
+  it_ = std::make_shared<const Spelled>(std::move(made));
 }
 
 std::optional<Url> Url::parse(std::string_view text) {
@@ -287,11 +289,11 @@ std::string Url::origin() const {
 }
 
 std::optional<std::string_view> Url::query() const noexcept {
-  return hasQuery_ ? std::optional(view(query_)) : std::nullopt;
+  return it_->hasQuery ? std::optional(view(it_->query)) : std::nullopt;
 }
 
 std::optional<std::string_view> Url::fragment() const noexcept {
-  return hasFragment_ ? std::optional(view(fragment_)) : std::nullopt;
+  return it_->hasFragment ? std::optional(view(it_->fragment)) : std::nullopt;
 }
 
 Url Url::resolve(std::string_view reference) const {
@@ -315,12 +317,12 @@ Url Url::resolve(std::string_view reference) const {
   if (parts.hasAuthority) {
     out.append(parts.authority).append(removeDotSegments(parts.path));
   } else {
-    out += std::string_view(text_).substr(out.size(), path_.first - out.size());  // userinfo and authority
+    out += std::string_view(it_->text).substr(out.size(), it_->path.first - out.size());  // userinfo and authority
     if (parts.path.empty()) {
       out += path();
-      if (!parts.hasQuery && hasQuery_) {
+      if (!parts.hasQuery && it_->hasQuery) {
         hasQuery = true;
-        query = view(query_);
+        query = view(it_->query);
       }
     } else if (parts.path.front() == '/') {
       out += removeDotSegments(parts.path);
@@ -337,20 +339,20 @@ Url Url::resolve(std::string_view reference) const {
 
 Url Url::withQuery(std::string_view more) const {
   if (more.empty()) return *this;
-  std::string out(text_, 0, target_.first + target_.second);
-  out += !hasQuery_ ? "?" : query_.second ? "&" : "";
+  std::string out(it_->text, 0, it_->target.first + it_->target.second);
+  out += !it_->hasQuery ? "?" : it_->query.second ? "&" : "";
   out += more;
-  if (hasFragment_) out.append("#").append(view(fragment_));
+  if (it_->hasFragment) out.append("#").append(view(it_->fragment));
   return Url(out);
 }
 
 Url Url::withoutUserinfo() const {
-  if (authority_.first == scheme_.second + 3) return *this;
-  return Url(std::string(scheme()) + "://" + text_.substr(authority_.first));
+  if (it_->authority.first == it_->scheme.second + 3) return *this;
+  return Url(std::string(scheme()) + "://" + it_->text.substr(it_->authority.first));
 }
 
 Url Url::withoutFragment() const {
-  return hasFragment_ ? Url(text_.substr(0, target_.first + target_.second)) : *this;
+  return it_->hasFragment ? Url(it_->text.substr(0, it_->target.first + it_->target.second)) : *this;
 }
 
 }  // namespace bight

@@ -22,7 +22,7 @@ namespace bight::detail {
 
 namespace {
 
-constexpr std::size_t step = 8;
+constexpr std::size_t step = blockSizeFor(1);
 constexpr std::size_t slabClasses = 32;  // blocks of up to 256 bytes come from slabs
 constexpr std::size_t classes = 256;     // of up to 2 KiB are kept; larger ones are left to the allocator
 constexpr std::size_t slabSize = 4096;
@@ -59,29 +59,35 @@ Depot& depot() noexcept {
   return one;
 }
 
+// Gives up a block that nobody uses.
+void release(void* block, std::size_t index) noexcept {
+  if (index >= slabClasses) {
+    ::operator delete(block);
+    return;
+  }
+  const std::lock_guard lock(depot().mutex);
+  depot().lists[index] = ::new (block) Free{depot().lists[index]};
+}
+
+// Needs no construction or destruction, so that using it asks no questions: a guard empties it when the thread ends.
 struct Cache {
-  Cache() = default;
-  Cache(const Cache&) = delete;
-  Cache& operator=(const Cache&) = delete;
-  ~Cache() {
+  std::array<List, classes> lists;
+  bool open;   // the guard is there: blocks may be kept
+  bool ended;  // and has done its work: a block may come back later than that
+
+  bool mayKeep() noexcept { return open || (!ended && arm()); }
+  [[gnu::noinline, gnu::cold]] bool arm() noexcept;
+
+  void end() noexcept {
+    open = false;
     ended = true;
     for (std::size_t index = 0; index < classes; ++index) {
       while (lists[index].first) release(lists[index].pop(), index);
     }
   }
 
-  // Gives up a block that nobody uses.
-  static void release(void* block, std::size_t index) noexcept {
-    if (index >= slabClasses) {
-      ::operator delete(block);
-      return;
-    }
-    const std::lock_guard lock(depot().mutex);
-    depot().lists[index] = ::new (block) Free{depot().lists[index]};
-  }
-
   // Gets blocks of a class that has none.
-  void refill(std::size_t index) {
+  [[gnu::noinline, gnu::cold]] void refill(std::size_t index) {
     {
       const std::lock_guard lock(depot().mutex);
       while (Free* block = depot().lists[index]) {
@@ -94,25 +100,32 @@ struct Cache {
     auto* slab = static_cast<std::byte*>(::operator new(slabSize));
     for (std::size_t at = slabSize / size * size; at >= size; at -= size) lists[index].push(slab + at - size);
   }
-
-  std::array<List, classes> lists{};
-  bool ended = false;  // a block may come back later than the cache, at the end of the thread
 };
 
-thread_local Cache cache;
+constinit thread_local Cache cache{};
+
+struct Guard {
+  ~Guard() { cache.end(); }
+};
+
+bool Cache::arm() noexcept {
+  static thread_local Guard guard;
+  static_cast<void>(&guard);
+  return open = true;
+}
 
 }  // namespace
 
-std::size_t blockSizeFor(std::size_t size) noexcept {
-  return (size + step - 1) / step * step;
-}
-
 void* takeBlock(std::size_t size) {
   const std::size_t index = size / step - 1;
-  if (BIGHT_CACHE_BLOCKS && index < classes && !cache.ended) {
+  if (BIGHT_CACHE_BLOCKS && index < classes) {
     List& list = cache.lists[index];
-    if (!list.first && index < slabClasses) cache.refill(index);
-    if (list.first) return list.pop();
+    if (list.first) [[likely]]
+      return list.pop();
+    if (index < slabClasses && cache.mayKeep()) {
+      cache.refill(index);
+      return list.pop();
+    }
   }
   return ::operator new(size);
 }
@@ -121,8 +134,8 @@ void giveBlock(void* block, std::size_t size) noexcept {
   const std::size_t index = size / step - 1;
   if (!BIGHT_CACHE_BLOCKS || index >= classes) {
     ::operator delete(block);
-  } else if (cache.ended) {
-    Cache::release(block, index);
+  } else if (!cache.mayKeep()) {
+    release(block, index);
   } else if (index < slabClasses || cache.lists[index].count < mostOfAClass) {
     cache.lists[index].push(block);
   } else {

@@ -19,7 +19,7 @@
 namespace bight::detail {
 
 /// Between a child and its protocol; child_process.cpp tells how ends are noticed. Made with `makeRef`.
-class ChildProcess final : public ProcessTransport, private PipeOwner, private Owned, private PollTarget {
+class ChildProcess final : public ProcessTransport, private PipeOwner, private Owned {
  public:
   ChildProcess(ReactorBase& reactor, std::shared_ptr<ProcessProtocol> protocol);
   ~ChildProcess() override;

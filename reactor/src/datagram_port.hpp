@@ -21,10 +21,7 @@ namespace bight::detail {
 
 /// Receives and sends. While it listens, the reactor keeps it, and it keeps its protocol; afterwards the protocol keeps it. What kind of
 /// socket it is, a derived class knows: udp_port.cpp, unix_port.cpp.
-class DatagramPort : public DatagramTransport,
-                     public std::enable_shared_from_this<DatagramPort>,
-                     private PollTarget,
-                     private Owned {
+class DatagramPort : public DatagramTransport, public std::enable_shared_from_this<DatagramPort>, private Owned {
  public:
   DatagramPort(ReactorBase& reactor, std::shared_ptr<DatagramProtocol> protocol, std::size_t maxPacketSize);
   ~DatagramPort() override;

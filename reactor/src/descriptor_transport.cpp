@@ -146,6 +146,8 @@ class DescriptorTransport final : public Transport, private PipeOwner, private O
     reactor_.callSoon([keep = Ref<DescriptorTransport>::adopt(this), protocol = std::move(protocol_)] {});
   }
 
+  void ready(unsigned) noexcept override {}  // its ends are watched
+
   void disconnect(const Failure& reason) override {
     const Ref<Transport> keep(this);
     fate_ = reason;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <bight/deferred.hpp>
+#include <bight/detail/block_cache.hpp>
 #include <bight/poller.hpp>
 #include <bight/protocol.hpp>
 #include <bight/time.hpp>
@@ -31,11 +32,13 @@ namespace bight::detail {
 ///
 /// Its size counts: ten thousand of them may be idle. What only busy or unusual connections need is in `Extras`, made
 /// when first needed.
-class StreamConnection final : public Transport, private PollTarget, private Owned {
+class StreamConnection final : public Transport, private Owned {
  public:
   /// Wraps a connected socket. Nothing is watched yet. Made with `makeRef`.
   StreamConnection(ConnectionOrigin& origin, Descriptor socket, const SocketAddress& peer);
   ~StreamConnection() override;
+  static void* operator new(std::size_t size) { return takeBlock(blockSizeFor(size)); }
+  static void operator delete(void* block, std::size_t size) noexcept { giveBlock(block, blockSizeFor(size)); }
 
   /// Starts to watch the socket, and makes the reactor the owner. @throws what `Poller::add` throws
   void attach();
@@ -202,7 +205,7 @@ class StreamConnection final : public Transport, private PollTarget, private Own
   std::int32_t firstPiece_ = WriteBatch::none;
   std::array<std::uint8_t, 4> peerBytes_{};  // IPv4; others are in the extras, and the nameless ones of UNIX nowhere
   std::uint16_t peerPort_ = 0;
-  // Together they fill the last two bytes before the next size of memory block.
+  // Together they fill the last two bytes of the last word.
   std::uint16_t state_ : 12 = isOpen;  // of the states above
   std::uint16_t interest_ : 2 = 0;     // what the poller watches now
   std::uint16_t isDue_ : 1 = 0;        // in the batch's list

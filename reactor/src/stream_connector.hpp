@@ -23,7 +23,7 @@ namespace bight::detail {
 
 /// Finds addresses, tries one after the other, hands the socket that works to a connection. While it is connecting or connected, it keeps
 /// itself alive. What kind of addresses they are, a derived class knows: tcp_connector.cpp, unix_connector.cpp.
-class StreamConnector : public Connector, private PollTarget, private Owned {
+class StreamConnector : public Connector, private Owned {
  public:
   StreamConnector(ReactorBase& reactor, std::shared_ptr<ClientFactory> factory, Duration timeout);
   ~StreamConnector() override;

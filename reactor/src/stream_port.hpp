@@ -18,7 +18,7 @@ namespace bight::detail {
 
 /// Accepts connections and starts their protocols. While it listens, it keeps itself alive. What kind of socket it is, a derived class
 /// knows: tcp_port.hpp, unix_port.cpp, adopt.cpp.
-class StreamPort : public Port, public std::enable_shared_from_this<StreamPort>, private PollTarget, private Owned {
+class StreamPort : public Port, public std::enable_shared_from_this<StreamPort>, private Owned {
  public:
   StreamPort(ReactorBase& reactor, std::shared_ptr<Factory> factory);
   ~StreamPort() override;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -38,36 +39,40 @@ class BIGHT_API Url {
   Url(const char* text) : Url(std::string_view(text)) {}         // NOLINT(google-explicit-constructor)
   Url(const std::string& text) : Url(std::string_view(text)) {}  // NOLINT(google-explicit-constructor)
 
+  // Copies share what does not change, and moving is copying: one that was moved from is still itself.
+  Url(const Url&) = default;
+  Url& operator=(const Url&) = default;
+
   /// Null instead of an exception.
   static std::optional<Url> parse(std::string_view text);
 
   /// The whole of it.
-  const std::string& str() const noexcept { return text_; }
+  const std::string& str() const noexcept { return it_->text; }
   /// "http", "https", "ws", …; in lower case.
-  std::string_view scheme() const noexcept { return view(scheme_); }
+  std::string_view scheme() const noexcept { return view(it_->scheme); }
   /// What stands before the '@': "user:password", percent-encoded; empty if there is none.
-  std::string_view userinfo() const noexcept { return view(userinfo_); }
+  std::string_view userinfo() const noexcept { return view(it_->userinfo); }
   /// The two parts of it, decoded.
   std::string user() const;
   std::string password() const;
   /// The host, in lower case: "example.org", "127.0.0.1", "::1" (without []).
-  std::string_view host() const noexcept { return view(host_); }
+  std::string_view host() const noexcept { return view(it_->host); }
   /// Whether the host was written in [], which IPv6 addresses are.
-  bool hostIsBracketed() const noexcept { return bracketed_; }
+  bool hostIsBracketed() const noexcept { return it_->bracketed; }
   /// The port that is given, or else the scheme's: 80 for http and ws, 443 for https and wss, 0 for others.
-  std::uint16_t port() const noexcept { return port_; }
+  std::uint16_t port() const noexcept { return it_->port; }
   /// Host and port as a Host field has them: "example.org:8443", "[::1]"; without the port if it is the scheme's own.
-  std::string_view authority() const noexcept { return view(authority_); }
+  std::string_view authority() const noexcept { return view(it_->authority); }
   /// "https://example.org:8443": who is asked. Two URLs of one origin are asked over the same connections.
   std::string origin() const;
   /// "/a/b", percent-encoded; never empty.
-  std::string_view path() const noexcept { return view(path_); }
+  std::string_view path() const noexcept { return view(it_->path); }
   /// What follows the '?', percent-encoded; null without a '?'.
   std::optional<std::string_view> query() const noexcept;
   /// What follows the '#', percent-encoded; null without a '#'.
   std::optional<std::string_view> fragment() const noexcept;
   /// Path and query, as a request line has them: "/a?b".
-  std::string_view target() const noexcept { return view(target_); }
+  std::string_view target() const noexcept { return view(it_->target); }
   /// Whether the scheme is https or wss.
   bool secure() const noexcept { return scheme() == "https" || scheme() == "wss"; }
 
@@ -81,19 +86,24 @@ class BIGHT_API Url {
   /// The same without a fragment.
   Url withoutFragment() const;
 
-  bool operator==(const Url& other) const noexcept { return text_ == other.text_; }
+  bool operator==(const Url& other) const noexcept { return it_ == other.it_ || str() == other.str(); }
 
  private:
-  using Part = std::pair<std::uint32_t, std::uint32_t>;  // where it begins in text_, and how long it is
+  using Part = std::pair<std::uint32_t, std::uint32_t>;  // where it begins in the text, and how long it is
+  struct Spelled {
+    std::string text;
+    Part scheme{}, userinfo{}, host{}, authority{}, path{}, query{}, fragment{}, target{};
+    std::uint16_t port = 0;
+    bool bracketed = false;
+    bool hasQuery = false;
+    bool hasFragment = false;
+  };
 
-  std::string_view view(Part part) const noexcept { return std::string_view(text_).substr(part.first, part.second); }
+  std::string_view view(Part part) const noexcept {
+    return std::string_view(it_->text).substr(part.first, part.second);
+  }
 
-  std::string text_;
-  Part scheme_{}, userinfo_{}, host_{}, authority_{}, path_{}, query_{}, fragment_{}, target_{};
-  std::uint16_t port_ = 0;
-  bool bracketed_ = false;
-  bool hasQuery_ = false;
-  bool hasFragment_ = false;
+  std::shared_ptr<const Spelled> it_;
 };
 
 }  // namespace bight

@@ -54,7 +54,7 @@ void Connection::render(std::shared_ptr<Resource> found) {
 // Walks down the tree of resources along the path. Null: there is none.
 std::shared_ptr<Resource> Connection::findResource() {
   request_->below_ = 0;
-  return RequestAccess::locate(site_.root().shared_from_this(), *request_);
+  return RequestAccess::locate(site_.root(), *request_);
 }
 
 void Connection::takeAnswer(Answer&& answer, std::shared_ptr<const void> from) {

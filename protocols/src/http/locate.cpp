@@ -7,10 +7,13 @@
 
 namespace bight::http::detail {
 
-std::shared_ptr<Resource> RequestAccess::locate(std::shared_ptr<Resource> resource, Request& request) {
+// Nobody is counted on the way: what was put stays where it is, and what was made for this request is kept here.
+std::shared_ptr<Resource> RequestAccess::locate(const std::shared_ptr<Resource>& root, Request& request) {
+  const std::shared_ptr<Resource>* here = &root;
+  std::shared_ptr<Resource> made;
   const std::string_view path = request.path();
   std::size_t at = std::min<std::size_t>(request.below_, path.size());
-  while (!resource->isLeaf() && at < path.size()) {
+  while (!(*here)->isLeaf() && at < path.size()) {
     request.below_ = static_cast<std::uint16_t>(at);
     if (path[at] != '/') return nullptr;  // "*"
     const std::size_t end = std::min(path.find('/', at + 1), path.size());
@@ -23,17 +26,26 @@ std::shared_ptr<Resource> RequestAccess::locate(std::shared_ptr<Resource> resour
       decoded = *std::move(text);
       name = decoded;
     }
-    std::shared_ptr<Resource> child = resource->findChild(name);
-    if (!child) child = resource->getChild(name, request);
-    if (!child) {
-      if (part.empty() && end == path.size()) break;  // "/rooms/" is "/rooms", unless somebody answers for ""
-      return nullptr;
+    const auto& put = (*here)->children_;
+    if (const auto child = put.find(name); child != put.end()) {
+      here = &child->second;
+    } else {
+      const std::shared_ptr<Resource> parent = *here;  // it may take itself off the tree
+      std::shared_ptr<Resource> next = parent->getChild(name, request);
+      if (!next) {
+        if (part.empty() && end == path.size()) {  // "/rooms/" is "/rooms", unless somebody answers for ""
+          request.below_ = static_cast<std::uint16_t>(at);
+          return parent;
+        }
+        return nullptr;
+      }
+      made = std::move(next);
+      here = &made;
     }
-    resource = std::move(child);
     at = end;
   }
   request.below_ = static_cast<std::uint16_t>(at);
-  return resource;
+  return here == &made ? std::move(made) : *here;
 }
 
 std::uint64_t RequestAccess::streamedBody(const std::shared_ptr<Resource>& root, const Request& request) {

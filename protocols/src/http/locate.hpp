@@ -15,7 +15,7 @@ namespace bight::http::detail {
 struct RequestAccess {
   // From `root`, to whom the path up to Request::below_ has led, to the resource for the rest. Null: there is none.
   // Throws StatusError(400) if the path is not properly encoded.
-  static std::shared_ptr<Resource> locate(std::shared_ptr<Resource> root, Request& request);
+  static std::shared_ptr<Resource> locate(const std::shared_ptr<Resource>& root, Request& request);
   // The same for a const request, whose place is put back.
   static std::uint64_t streamedBody(const std::shared_ptr<Resource>& root, const Request& request);
   // Locates and renders. 404 if there is none.

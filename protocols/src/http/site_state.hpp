@@ -45,7 +45,7 @@ class SiteState {
 
   const SiteOptions& options() const noexcept { return options_; }
   ReactorTime& clock() const noexcept { return clock_; }
-  Resource& root() const noexcept { return *root_; }
+  const std::shared_ptr<Resource>& root() const noexcept { return root_; }
   DeadlineWheel& deadlines() noexcept { return deadlines_; }
 
   // The present second of the wheel, and the Date field's value. Looked up once in a second, and only while there are

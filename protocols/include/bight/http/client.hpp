@@ -106,34 +106,27 @@ struct ClientOptions {
 class BIGHT_API Client {
  public:
   /// @throws std::invalid_argument if `agent` is null
-  explicit Client(std::shared_ptr<Agent> agent, ClientOptions options = {});
+  explicit Client(std::shared_ptr<Agent> agent, ClientOptions options = ClientOptions());
 
-  // Overloads, no default arguments: g++ 12 miscompiles those of class type in an expression that has a co_await.
-  Deferred<ClientResponse> request(std::string method, Url url) const;
-  Deferred<ClientResponse> request(std::string method, Url url, RequestOptions options) const;
-  Deferred<ClientResponse> get(Url url) const { return request("GET", std::move(url)); }
-  Deferred<ClientResponse> get(Url url, RequestOptions options) const {
+  // Not `= {}`: g++ 12 destroys that twice where the call is awaited.
+  Deferred<ClientResponse> request(std::string method, Url url, RequestOptions options = RequestOptions()) const;
+  Deferred<ClientResponse> get(Url url, RequestOptions options = RequestOptions()) const {
     return request("GET", std::move(url), std::move(options));
   }
-  Deferred<ClientResponse> head(Url url) const { return request("HEAD", std::move(url)); }
-  Deferred<ClientResponse> head(Url url, RequestOptions options) const {
+  Deferred<ClientResponse> head(Url url, RequestOptions options = RequestOptions()) const {
     return request("HEAD", std::move(url), std::move(options));
   }
-  Deferred<ClientResponse> post(Url url) const { return request("POST", std::move(url)); }
-  Deferred<ClientResponse> post(Url url, RequestOptions options) const {
+  Deferred<ClientResponse> post(Url url, RequestOptions options = RequestOptions()) const {
     return request("POST", std::move(url), std::move(options));
   }
-  Deferred<ClientResponse> put(Url url) const { return request("PUT", std::move(url)); }
-  Deferred<ClientResponse> put(Url url, RequestOptions options) const {
+  Deferred<ClientResponse> put(Url url, RequestOptions options = RequestOptions()) const {
     return request("PUT", std::move(url), std::move(options));
   }
-  Deferred<ClientResponse> patch(Url url) const { return request("PATCH", std::move(url)); }
-  Deferred<ClientResponse> patch(Url url, RequestOptions options) const {
+  Deferred<ClientResponse> patch(Url url, RequestOptions options = RequestOptions()) const {
     return request("PATCH", std::move(url), std::move(options));
   }
   /// DELETE, which C++ has taken.
-  Deferred<ClientResponse> del(Url url) const { return request("DELETE", std::move(url)); }
-  Deferred<ClientResponse> del(Url url, RequestOptions options) const {
+  Deferred<ClientResponse> del(Url url, RequestOptions options = RequestOptions()) const {
     return request("DELETE", std::move(url), std::move(options));
   }
 
@@ -157,59 +150,31 @@ concept IsHostReactor = std::convertible_to<R&, HostReactor>;
 /// @name One request
 /// @{
 template <IsHostReactor R>
-Deferred<ClientResponse> request(R& reactor, std::string method, Url url) {
-  return clientFor(reactor).request(std::move(method), std::move(url));
-}
-template <IsHostReactor R>
-Deferred<ClientResponse> request(R& reactor, std::string method, Url url, RequestOptions options) {
+Deferred<ClientResponse> request(R& reactor, std::string method, Url url, RequestOptions options = RequestOptions()) {
   return clientFor(reactor).request(std::move(method), std::move(url), std::move(options));
 }
 template <IsHostReactor R>
-Deferred<ClientResponse> get(R& reactor, Url url) {
-  return clientFor(reactor).get(std::move(url));
-}
-template <IsHostReactor R>
-Deferred<ClientResponse> get(R& reactor, Url url, RequestOptions options) {
+Deferred<ClientResponse> get(R& reactor, Url url, RequestOptions options = RequestOptions()) {
   return clientFor(reactor).get(std::move(url), std::move(options));
 }
 template <IsHostReactor R>
-Deferred<ClientResponse> head(R& reactor, Url url) {
-  return clientFor(reactor).head(std::move(url));
-}
-template <IsHostReactor R>
-Deferred<ClientResponse> head(R& reactor, Url url, RequestOptions options) {
+Deferred<ClientResponse> head(R& reactor, Url url, RequestOptions options = RequestOptions()) {
   return clientFor(reactor).head(std::move(url), std::move(options));
 }
 template <IsHostReactor R>
-Deferred<ClientResponse> post(R& reactor, Url url) {
-  return clientFor(reactor).post(std::move(url));
-}
-template <IsHostReactor R>
-Deferred<ClientResponse> post(R& reactor, Url url, RequestOptions options) {
+Deferred<ClientResponse> post(R& reactor, Url url, RequestOptions options = RequestOptions()) {
   return clientFor(reactor).post(std::move(url), std::move(options));
 }
 template <IsHostReactor R>
-Deferred<ClientResponse> put(R& reactor, Url url) {
-  return clientFor(reactor).put(std::move(url));
-}
-template <IsHostReactor R>
-Deferred<ClientResponse> put(R& reactor, Url url, RequestOptions options) {
+Deferred<ClientResponse> put(R& reactor, Url url, RequestOptions options = RequestOptions()) {
   return clientFor(reactor).put(std::move(url), std::move(options));
 }
 template <IsHostReactor R>
-Deferred<ClientResponse> patch(R& reactor, Url url) {
-  return clientFor(reactor).patch(std::move(url));
-}
-template <IsHostReactor R>
-Deferred<ClientResponse> patch(R& reactor, Url url, RequestOptions options) {
+Deferred<ClientResponse> patch(R& reactor, Url url, RequestOptions options = RequestOptions()) {
   return clientFor(reactor).patch(std::move(url), std::move(options));
 }
 template <IsHostReactor R>
-Deferred<ClientResponse> del(R& reactor, Url url) {
-  return clientFor(reactor).del(std::move(url));
-}
-template <IsHostReactor R>
-Deferred<ClientResponse> del(R& reactor, Url url, RequestOptions options) {
+Deferred<ClientResponse> del(R& reactor, Url url, RequestOptions options = RequestOptions()) {
   return clientFor(reactor).del(std::move(url), std::move(options));
 }
 /// @}

@@ -95,6 +95,7 @@ class BIGHT_API Resource : public std::enable_shared_from_this<Resource> {
   virtual std::shared_ptr<Resource> getChild(std::string_view name, Request& request);
 
  private:
+  friend struct detail::RequestAccess;
   std::map<std::string, std::shared_ptr<Resource>, std::less<>> children_;
 };
 

@@ -48,21 +48,12 @@ BIGHT_API Deferred<void> connect(ClientEndpoint& endpoint, ReactorTime& clock, c
 ///         the connection. (`onClose` is called, too, if there was a connection.)
 /// @throws std::invalid_argument for another scheme, a fragment or a name in the URL, a null protocol, and options that
 ///         make no sense
+// Not `= {}`: g++ 12 destroys that twice where the call is awaited.
 template <class P>
 Deferred<std::shared_ptr<P>> connect(const HostReactor& reactor, const Url& url, std::shared_ptr<P> protocol,
-                                     Options options, ConnectOptions how) {
+                                     Options options = Options(), ConnectOptions how = ConnectOptions()) {
   return detail::connect(reactor, url, protocol, std::move(options), std::move(how))
       .addCallback([protocol = std::move(protocol)] { return protocol; });
-}
-// Overloads, and not default arguments: g++ 12 destroys those twice where the call is awaited.
-template <class P>
-Deferred<std::shared_ptr<P>> connect(const HostReactor& reactor, const Url& url, std::shared_ptr<P> protocol,
-                                     Options options) {
-  return connect(reactor, url, std::move(protocol), std::move(options), ConnectOptions());
-}
-template <class P>
-Deferred<std::shared_ptr<P>> connect(const HostReactor& reactor, const Url& url, std::shared_ptr<P> protocol) {
-  return connect(reactor, url, std::move(protocol), Options(), ConnectOptions());
 }
 
 /// The same over an endpoint, which is where the connection goes whatever the URL says: a UNIX socket, a proxy, an
@@ -70,20 +61,17 @@ Deferred<std::shared_ptr<P>> connect(const HostReactor& reactor, const Url& url,
 /// are the endpoint's business.
 template <class P>
 Deferred<std::shared_ptr<P>> connect(ClientEndpoint& endpoint, ReactorTime& clock, const Url& url,
-                                     std::shared_ptr<P> protocol, Options options, ConnectOptions how) {
+                                     std::shared_ptr<P> protocol, Options options = Options(),
+                                     ConnectOptions how = ConnectOptions()) {
   return detail::connect(endpoint, clock, url, protocol, std::move(options), std::move(how))
       .addCallback([protocol = std::move(protocol)] { return protocol; });
-}
-template <class P>
-Deferred<std::shared_ptr<P>> connect(ClientEndpoint& endpoint, ReactorTime& clock, const Url& url,
-                                     std::shared_ptr<P> protocol) {
-  return connect(endpoint, clock, url, std::move(protocol), Options(), ConnectOptions());
 }
 
 /// A factory of clients, for connectors, `ReconnectingClientFactory`'s kin and `ClientService`: each connection gets a
 /// protocol of its own, which asks as soon as it is connected.
 BIGHT_API std::shared_ptr<bight::ClientFactory> clientFactory(ReactorTime& clock, const Url& url,
                                                               Function<std::shared_ptr<Protocol>()> make,
-                                                              Options options = {}, ConnectOptions how = {});
+                                                              Options options = Options(),
+                                                              ConnectOptions how = ConnectOptions());
 
 }  // namespace bight::websocket

@@ -28,7 +28,7 @@ namespace bight::websocket {
 BIGHT_API http::Answer upgrade(ReactorTime& clock, const http::Request& request, std::shared_ptr<Protocol> protocol,
                                std::shared_ptr<const Options> options);
 BIGHT_API http::Answer upgrade(ReactorTime& clock, const http::Request& request, std::shared_ptr<Protocol> protocol,
-                               Options options = {});
+                               Options options = Options());
 
 /// A resource at which WebSocket is spoken, and at all addresses below it: each connection gets a protocol of its own.
 /// Requests for anything else are answered with 426.
@@ -41,7 +41,7 @@ class BIGHT_API Resource : public http::Resource {
   template <class F>
     requires(std::is_invocable_r_v<std::shared_ptr<Protocol>, F&> ||
              std::is_invocable_r_v<std::shared_ptr<Protocol>, F&, http::Request&>)
-  Resource(ReactorTime& clock, F make, Options options = {}) : Resource(clock, options, wrap(std::move(make))) {}
+  Resource(ReactorTime& clock, F make, Options options = Options()) : Resource(clock, options, wrap(std::move(make))) {}
   ~Resource() override;
 
   http::Answer render(http::Request& request) override;

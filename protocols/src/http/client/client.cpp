@@ -275,10 +275,6 @@ Client::Client(std::shared_ptr<Agent> agent, ClientOptions options)
   if (!session_->agent) throw std::invalid_argument("bight::http::Client needs an agent, and got a null pointer");
 }
 
-Deferred<ClientResponse> Client::request(std::string method, Url url) const {
-  return request(std::move(method), std::move(url), RequestOptions());
-}
-
 Deferred<ClientResponse> Client::request(std::string method, Url url, RequestOptions options) const {
   return perform(std::make_shared<Call>(session_, std::move(method), std::move(url), std::move(options)));
 }

@@ -8,7 +8,9 @@
 namespace bight::detail {
 
 /// `size` rounded up to what a block of that size really has.
-std::size_t blockSizeFor(std::size_t size) noexcept;
+constexpr std::size_t blockSizeFor(std::size_t size) noexcept {
+  return (size + 7) / 8 * 8;
+}
 
 /// A block of `size` bytes, a value of blockSizeFor; aligned for anything that holds no more than pointers and numbers.
 void* takeBlock(std::size_t size);
