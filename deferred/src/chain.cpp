@@ -12,6 +12,7 @@
 #include "path.hpp"
 #include "recorder.hpp"
 #include "runner.hpp"
+#include "watch.hpp"
 
 namespace bight::detail {
 
@@ -30,7 +31,10 @@ std::string at(std::source_location place) {
 }  // namespace
 
 Chain* Chain::make(const ValueType& head, const ValueType& end, std::source_location created) {
-  return ::new (Blocks::take()) Chain(head, end, created);
+  Chain* chain = ::new (Blocks::take()) Chain(head, end, created);
+  if (watching.load(std::memory_order_relaxed) && watchNew(*chain, created, false)) [[unlikely]]
+    chain->flags_ |= listed;
+  return chain;
 }
 
 namespace {
@@ -44,17 +48,20 @@ Chain* Chain::makeForCoroutine(const ValueType& end, std::source_location create
   chain->handles_ = 1;
   chain->promises_ = 1;
   chain->flags_ = coroutine;
+  if (watching.load(std::memory_order_relaxed) && watchNew(*chain, created, true)) [[unlikely]]
+    chain->flags_ |= listed;
   return chain;
 }
 
 inline Chain::~Chain() {
-  if (!stages_.empty() || scope_ || (flags_ & (cancellable | traced)) || failed()) [[unlikely]]
+  if (!stages_.empty() || scope_ || (flags_ & (cancellable | traced | listed)) || failed()) [[unlikely]]
     endEverything();
   dropHeld();
 }
 
 void Chain::endEverything() noexcept {
   if (scope_) leaveScope();
+  if (flags_ & listed) watchGone(*this, flags_ & called);
   if (flags_ & traced) {
     if (Recorder* recorder = Runner::ofThread.recorder) Recorder::endedIn(recorder, *this);
   }
@@ -245,6 +252,8 @@ void Resume::run(void* functor, Chain&) {
 }
 
 void Chain::endFireOfCoroutine() {
+  if (flags_ & listed) [[unlikely]]
+    watchFired(*this, std::source_location());
   Runner& runner = Runner::ofThread;
   if (stages_.empty() || !runnable()) {
     settle();
@@ -296,7 +305,7 @@ void Chain::popAlone() noexcept {
 
 void Chain::resumeWith(Chain& inner) noexcept {
   takeResult(inner);
-  waitingOn_ = nullptr;
+  setWaitingOn(nullptr);
   if (Runner::ofThread.recorder && (flags_ & traced)) [[unlikely]] {
     if (Recorder* recorder = Recorder::of(Runner::ofThread.recorder, *this)) recorder->resumed(*this, inner);
   }
@@ -310,7 +319,7 @@ void Chain::resumeWith(Chain& inner) noexcept {
 }
 
 void Chain::resumeAbandoned() noexcept {
-  waitingOn_ = nullptr;
+  setWaitingOn(nullptr);
   if (flags_ & cut) return;
   setFailure(Failure(AbandonedError()));
   FailureState::wentNow(failure(), FailureStep::Kind::abandoned, std::source_location());
@@ -357,7 +366,7 @@ void Chain::follow(Chain* inner) {
     setFailure(Failure(AbandonedError()));
     return;
   }
-  waitingOn_ = inner;
+  setWaitingOn(inner, stages_.front().at);
   addReference();
   inner->append(handover, Handover{this}, std::source_location(), valueType<void>);
   inner->setAwaited();
@@ -392,6 +401,7 @@ std::unique_ptr<Chain::Canceller> Chain::takeCanceller() noexcept {
 }
 // The end of the canceller: what it had captured may look at this chain.
 void Chain::firedFor(std::source_location at) noexcept {
+  if (flags_ & listed) watchFired(*this, at);
   if (!(flags_ & cancellable)) return;
   const std::unique_ptr<Canceller> over = takeCanceller();
   fired_ = at;
@@ -482,6 +492,10 @@ void Chain::lastHandleGone() noexcept {
     } else if (!stages_.empty() && references_ > 1 && runner.destroying < Runner::maxNesting) {
       ++runner.destroying;
       addReference();
+      if (flags_ & listed) {
+        watchGone(*this, false);
+        flags_ &= static_cast<std::uint16_t>(~listed);
+      }
       flags_ |= called;
       stages_.clear();
       --runner.destroying;

@@ -13,6 +13,7 @@
 #include "path.hpp"
 #include "recorder.hpp"
 #include "runner.hpp"
+#include "watch.hpp"
 
 namespace bight::detail {
 
@@ -142,7 +143,10 @@ void Chain::fire(Failure failure, std::source_location at, FailureStep::Kind how
   endFire(at);
 }
 
-void Chain::noteWaiting(std::source_location) noexcept {}
+void Chain::noteWaiting(std::source_location at) noexcept {
+  const bool byStage = waitingOn_ && !(flags_ & coroutine);
+  watchWaiting(*this, waitingOn_, at, byStage ? stages_.front().type->kind : StageKind::await);
+}
 
 // ---- to the hook of failures that nobody handles ----
 

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <string_view>
 
 #include <cxxabi.h>
 
@@ -32,7 +33,12 @@ constinit std::atomic<bool> capturing{onByDefault};
 constinit std::atomic<std::uint32_t> generation{1};  // of what was noted since it was switched on
 
 [[maybe_unused]] const bool asked = [] {
-  if (const char* wanted = std::getenv("BIGHT_TRACE"); wanted && *wanted) captureStacks(std::strcmp(wanted, "0") != 0);
+  const char* const wanted = std::getenv("BIGHT_TRACE");
+  if (!wanted || !*wanted) return true;
+  // 0, 1, or a list of words, of which the others are for pending.cpp.
+  const std::string_view words = wanted;
+  const bool one = words.find_first_of("0123456789") != words.npos;
+  if (one || words.find("stacks") != words.npos) captureStacks(words != "0");
   return true;
 }();
 

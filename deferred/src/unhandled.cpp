@@ -7,6 +7,7 @@
 #include <bight/errors.hpp>
 
 #include "failure_text.hpp"
+#include "watch.hpp"
 
 namespace bight {
 
@@ -60,6 +61,7 @@ std::string describe(const UnhandledFailure& unhandled) {
 }
 
 void detail::reportUnhandled(const UnhandledFailure& unhandled) noexcept {
+  countUnhandled();
   try {
     std::shared_ptr<UnhandledFailureHook> hook;
     {
