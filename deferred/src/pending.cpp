@@ -125,7 +125,9 @@ void count(std::atomic<std::uint64_t> Counts::* which) noexcept {
 // ---- what chains tell
 
 bool detail::watchNew(const Chain& chain, std::source_location created, bool coroutine) noexcept {
-  const auto what = static_cast<Watch>(watching.load(std::memory_order_relaxed));
+  const std::uint8_t wanted = watching.load(std::memory_order_relaxed);
+  if (wanted & watchToRecord) recordThread();
+  const auto what = static_cast<Watch>(wanted & ~watchToRecord);
   if (what == Watch::nothing) return false;
   count(&Counts::created);
   if (what == Watch::counts) return true;
@@ -184,7 +186,10 @@ void detail::countUnhandled() noexcept {
 // ---- what others ask
 
 void watchDeferreds(Watch what) noexcept {
-  detail::watching.store(static_cast<std::uint8_t>(what), std::memory_order_relaxed);
+  std::uint8_t before = detail::watching.load(std::memory_order_relaxed);
+  while (!detail::watching.compare_exchange_weak(
+      before, static_cast<std::uint8_t>((before & detail::watchToRecord) | static_cast<std::uint8_t>(what)))) {
+  }
   if (what == Watch::each) return;
   Table& all = table();
   const std::lock_guard lock(all.mutex);
@@ -192,7 +197,7 @@ void watchDeferreds(Watch what) noexcept {
 }
 
 Watch watchedDeferreds() noexcept {
-  return static_cast<Watch>(detail::watching.load(std::memory_order_relaxed));
+  return static_cast<Watch>(detail::watching.load(std::memory_order_relaxed) & ~detail::watchToRecord);
 }
 
 DeferredCounts deferredCounts() noexcept {

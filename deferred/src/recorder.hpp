@@ -13,17 +13,21 @@ namespace bight::detail {
 
 class Recorder {
  public:
-  Recorder(bool everything, std::size_t mostEvents) : everything_(everything), mostEvents_(mostEvents) {}
+  /// What it records: the Deferreds that it was given; all that no other one of the thread does; or what is left then,
+  /// for who looks at the whole process.
+  enum class Rank : std::uint8_t { some, all, rest };
+
+  Recorder(Rank rank, std::size_t mostEvents) : rank_(rank), mostEvents_(mostEvents) {}
 
   using Kind = Recording::Event::Kind;
 
-  /// The recorders of a thread are a row: those of everything are behind the others. The first of them that records
+  /// The recorders of a thread are a row, by rank and age. The first of them that records
   /// `chain`, or null.
   static Recorder* of(Recorder* first, const Chain& chain) noexcept {
     while (first && !first->wants(chain)) first = first->next_;
     return first;
   }
-  /// Enters the row of this thread. Throws std::logic_error for a second one of everything.
+  /// Enters the row of this thread. Throws std::logic_error for a second one of all.
   void begin();
   void end() noexcept;
   /// Whether it is still in the row of this thread.
@@ -64,7 +68,7 @@ class Recorder {
   static void addWaiting(Recording::Chain& to, const Chain& chain, std::size_t consumed);
 
   Recorder* next_ = nullptr;
-  bool everything_;
+  Rank rank_;
   std::size_t mostEvents_;
   std::unordered_map<const Chain*, Known> known_;
 };

@@ -125,19 +125,10 @@ Recording Recorder::snapshot() const {
 
 void Recorder::begin() {
   Recorder* const first = Chain::recorder();
-  if (everything_ && first) {
-    Recorder* last = first;
-    while (last->next_) last = last->next_;
-    if (last->everything_)
-      throw std::logic_error(
-          "bight: there is a Tracer of everything in this thread already: attach the Deferred to "
-          "that one");
-    last->next_ = this;
-    return;
-  }
-  // The one that has been there for longer goes first, except before the one of everything.
   Recorder* before = nullptr;
-  for (Recorder* other = first; other && !other->everything_; other = other->next_) before = other;
+  for (Recorder* other = first; other && other->rank_ <= rank_; other = other->next_) before = other;
+  if (before && before->rank_ == rank_ && rank_ == Rank::all)
+    throw std::logic_error("bight: there is a Tracer of everything in this thread already: attach the Deferred to it");
   if (before) {
     next_ = std::exchange(before->next_, this);
   } else {
@@ -163,17 +154,18 @@ bool Recorder::isThere(const Recorder* recorder) noexcept {
 }
 
 bool Recorder::wants(const Chain& chain) const noexcept {
-  return known_.contains(&chain) || (everything_ && recording.chains.size() < mostChains);
+  return known_.contains(&chain) || (rank_ != Rank::some && recording.chains.size() < mostChains);
 }
 
 }  // namespace detail
 
-Tracer::Tracer(std::size_t mostEvents) : recorder_(std::make_unique<detail::Recorder>(true, mostEvents)) {
+Tracer::Tracer(std::size_t mostEvents)
+    : recorder_(std::make_unique<detail::Recorder>(detail::Recorder::Rank::all, mostEvents)) {
   recorder_->begin();
 }
 
 Tracer::Tracer(detail::Chain& chain, std::size_t mostEvents)
-    : recorder_(std::make_unique<detail::Recorder>(false, mostEvents)) {
+    : recorder_(std::make_unique<detail::Recorder>(detail::Recorder::Rank::some, mostEvents)) {
   attach(chain);
   recorder_->begin();
 }

@@ -12,8 +12,12 @@ namespace bight::detail {
 
 class Chain;
 
-/// Zero as long as nobody watches: the branch that each new chain pays.
+/// Zero as long as nobody watches: the branch that each new chain pays. Else a Watch, and perhaps `watchToRecord`.
 extern constinit std::atomic<std::uint8_t> watching;
+constexpr std::uint8_t watchToRecord = 4;
+
+/// A chain was made while the whole process is recorded: so is this thread, from now on. See trace_process.cpp.
+void recordThread() noexcept;
 
 /// A chain was made. Whether it is to tell the rest.
 bool watchNew(const Chain& chain, std::source_location created, bool coroutine) noexcept;

@@ -12,7 +12,7 @@ import tempfile
 from compile import Package
 from tap import Tap
 
-WANTED = re.compile(r'/include/bight/.*\.hpp$|/libbight\.[^/]*$|/pkgconfig/bight\.pc$|/cmake/bight/bightConfig(Version)?\.cmake$')
+WANTED = re.compile(r'/include/bight/.*\.hpp$|/libbight\.[^/]*$|/pkgconfig/bight\.pc$|/cmake/bight/bightConfig(Version)?\.cmake$|/bin/bight-trace$')
 EXPECTED = 'bight 0.1.0: no 42'
 
 
