@@ -179,7 +179,8 @@ void EpollPoller::poll(Duration until) {
     // Reading or writing tells what it is.
     if (event.events & (EPOLLERR | EPOLLHUP)) [[unlikely]]
       found = pollRead | pollWrite;
-    if ((found &= it.interest) != 0) [[likely]]
+    found &= it.interest;
+    if (found != 0) [[likely]]
       dispatch(*it.target, found);
   }
   if (static_cast<std::size_t>(count) == events_.size() && events_.size() < mostEvents)

@@ -40,8 +40,11 @@ class BIGHT_API Url {
   Url(const std::string& text) : Url(std::string_view(text)) {}  // NOLINT(google-explicit-constructor)
 
   // Copies share what does not change, and moving is copying: one that was moved from is still itself.
-  Url(const Url&) = default;
-  Url& operator=(const Url&) = default;
+  Url(const Url&) noexcept = default;
+  Url(Url&& other) noexcept : it_(other.it_) {}  // NOLINT(performance-move-constructor-init)
+  Url& operator=(const Url&) noexcept = default;
+  Url& operator=(Url&& other) noexcept { return *this = other; }
+  ~Url() = default;
 
   /// Null instead of an exception.
   static std::optional<Url> parse(std::string_view text);

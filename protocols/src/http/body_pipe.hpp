@@ -16,6 +16,7 @@
 #include <string_view>
 
 #include <bight/deferred.hpp>
+#include <bight/detail/block_cache.hpp>
 #include <bight/failure.hpp>
 #include <bight/function.hpp>
 #include <bight/producer.hpp>
@@ -48,6 +49,10 @@ class BodyPipe final {
       : source_(source), length_(length) {}
   BodyPipe(const BodyPipe&) = delete;
   BodyPipe& operator=(const BodyPipe&) = delete;
+  static void* operator new(std::size_t size) { return bight::detail::takeBlock(bight::detail::blockSizeFor(size)); }
+  static void operator delete(void* block, std::size_t size) noexcept {
+    bight::detail::giveBlock(block, bight::detail::blockSizeFor(size));
+  }
 
   // ---- for the source ----
 

@@ -30,7 +30,7 @@ std::shared_ptr<Resource> RequestAccess::locate(const std::shared_ptr<Resource>&
     if (const auto child = put.find(name); child != put.end()) {
       here = &child->second;
     } else {
-      const std::shared_ptr<Resource> parent = *here;  // it may take itself off the tree
+      std::shared_ptr<Resource> parent = *here;  // it may take itself off the tree
       std::shared_ptr<Resource> next = parent->getChild(name, request);
       if (!next) {
         if (part.empty() && end == path.size()) {  // "/rooms/" is "/rooms", unless somebody answers for ""
@@ -45,7 +45,7 @@ std::shared_ptr<Resource> RequestAccess::locate(const std::shared_ptr<Resource>&
     at = end;
   }
   request.below_ = static_cast<std::uint16_t>(at);
-  return here == &made ? std::move(made) : *here;
+  return *here;
 }
 
 std::uint64_t RequestAccess::streamedBody(const std::shared_ptr<Resource>& root, const Request& request) {

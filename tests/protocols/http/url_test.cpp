@@ -57,6 +57,18 @@ BOOST_AUTO_TEST_CASE(parts_are_found_and_written_in_one_form) {
   BOOST_TEST(six.hostIsBracketed());
 }
 
+// Copies share their text, and so does what a copy was moved from: it is never empty.
+BOOST_AUTO_TEST_CASE(copies_share_and_nothing_is_moved_away) {
+  Url first("http://a.example/some/longer/path?q#f");
+  const Url copy = first;
+  BOOST_TEST(&copy.str() == &first.str());
+  const Url moved = std::move(first);
+  BOOST_TEST(first.str() == moved.str());  // NOLINT(bugprone-use-after-move): that is the point
+  BOOST_TEST((copy == Url("http://a.example/some/longer/path?q#f")));
+  first = "http://b.example/";
+  BOOST_TEST(copy.host() == "a.example");
+}
+
 BOOST_AUTO_TEST_CASE(what_is_not_ascii_is_mapped_the_host_by_idna) {
   BOOST_TEST(Url("http://München.example/ä?ö#ü").str() == "http://xn--mnchen-3ya.example/%C3%A4?%C3%B6#%C3%BC");
   BOOST_TEST(Url("http://straße.example/").host() == "xn--strae-oqa.example");  // non-transitional: not "strasse"

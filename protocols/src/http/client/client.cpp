@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <bight/defer_later.hpp>
+#include <bight/detail/block_cache.hpp>
 #include <bight/http/syntax.hpp>
 #include <bight/reactor.hpp>
 
@@ -56,7 +57,7 @@ struct Call {
   Url url;
   RequestOptions options;
   Timeouts timeouts;
-  RetryPolicy retry;
+  const RetryPolicy* retry;  // of the options, or of the session
   RequestBody body;
   Headers headers;
   std::optional<Auth> auth;
@@ -69,15 +70,15 @@ struct Call {
   Duration begun{};
   std::vector<ClientResponse> history;
 
-  Call(std::shared_ptr<detail::Session> s, std::string m, Url u, RequestOptions o)
-      : session(std::move(s)), method(std::move(m)), url(std::move(u)), options(std::move(o)) {
+  Call(const std::shared_ptr<detail::Session>& s, std::string&& m, const Url& u, RequestOptions&& o)
+      : session(s), method(std::move(m)), url(u), options(std::move(o)) {
     const ClientOptions& defaults = session->options;
     timeouts = defaults.timeouts;
     if (options.timeout) timeouts.total = *options.timeout;
     if (options.connectTimeout) timeouts.connect = *options.connectTimeout;
     if (options.readTimeout) timeouts.read = *options.readTimeout;
     if (options.writeTimeout) timeouts.write = *options.writeTimeout;
-    retry = options.retry ? *options.retry : defaults.retry;
+    retry = options.retry ? &*options.retry : &defaults.retry;
     headers = std::move(options.headers);
     for (const Field& field : defaults.headers) {
       if (!headers.contains(field.name)) headers.add(field.name, field.value);
@@ -142,26 +143,26 @@ struct Call {
     return request;
   }
 
-  bool mayRepeat() const { return attempts < retry.attempts && isIdempotent(method) && !body.streamed(); }
+  bool mayRepeat() const { return attempts < retry->attempts && isIdempotent(method) && !body.streamed(); }
 
   // How long to wait before the next attempt, or nothing if there shall be none.
   std::optional<Duration> pauseAfter(const ClientResponse& response) const {
     if (!mayRepeat() ||
-        std::find(retry.statuses.begin(), retry.statuses.end(), response.status()) == retry.statuses.end())
+        std::find(retry->statuses.begin(), retry->statuses.end(), response.status()) == retry->statuses.end())
       return std::nullopt;
-    if (const auto wanted = retryAfter(response)) return *wanted <= retry.longest ? wanted : std::nullopt;
+    if (const auto wanted = retryAfter(response)) return *wanted <= retry->longest ? wanted : std::nullopt;
     return pause();
   }
   std::optional<Duration> pauseAfter(const Failure& failure) const {
-    if (!retry.failures || !mayRepeat() || !failure.check<RequestError>()) return std::nullopt;
+    if (!retry->failures || !mayRepeat() || !failure.check<RequestError>()) return std::nullopt;
     if (timeouts.total > Duration::zero() && session->agent->clock().seconds() - begun >= timeouts.total)
       return std::nullopt;
     return pause();
   }
   Duration pause() const {
-    double pause = static_cast<double>(retry.pause.count());
-    for (unsigned i = 1; i < attempts; ++i) pause *= retry.factor;
-    return std::min(Duration(static_cast<Duration::rep>(std::min(pause, 1e18))), retry.longest);
+    double pause = static_cast<double>(retry->pause.count());
+    for (unsigned i = 1; i < attempts; ++i) pause *= retry->factor;
+    return std::min(Duration(static_cast<Duration::rep>(std::min(pause, 1e18))), retry->longest);
   }
 
   void takeCookies(const ClientResponse& response) {
@@ -276,7 +277,8 @@ Client::Client(std::shared_ptr<Agent> agent, ClientOptions options)
 }
 
 Deferred<ClientResponse> Client::request(std::string method, Url url, RequestOptions options) const {
-  return perform(std::make_shared<Call>(session_, std::move(method), std::move(url), std::move(options)));
+  const bight::detail::BlockAllocator<Call> blocks;
+  return perform(std::allocate_shared<Call>(blocks, session_, std::move(method), url, std::move(options)));
 }
 
 Agent& Client::agent() const noexcept {

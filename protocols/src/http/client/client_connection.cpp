@@ -112,6 +112,7 @@ Deferred<void> ClientConnection::sendBody(Ref<Exchange> exchange, [[maybe_unused
     out->write(last);
   }
   sending_ = false;
+  exchange->progressAt_ = pool_->clock().seconds();
   exchange->sent();
 }
 

@@ -42,7 +42,7 @@ int ClientResponse::status() const noexcept {
   return state_->status;
 }
 std::string_view ClientResponse::reason() const noexcept {
-  return std::string_view(state_->raw).substr(state_->reasonAt, state_->reasonSize);
+  return state_->raw.substr(state_->reasonAt, state_->reasonSize);
 }
 int ClientResponse::minorVersion() const noexcept {
   return state_->minorVersion;

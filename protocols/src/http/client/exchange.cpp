@@ -29,8 +29,8 @@ std::string secondsText(Duration duration) {
   return seconds + " s";
 }
 
-Exchange::Exchange(std::shared_ptr<Pool> pool, OutgoingRequest request)
-    : pool_(std::move(pool)), request_(std::move(request)) {}
+Exchange::Exchange(const std::shared_ptr<Pool>& pool, OutgoingRequest&& request)
+    : pool_(pool), request_(std::move(request)) {}
 
 Exchange::~Exchange() {
   if (timer_.active()) timer_.cancel();
@@ -80,6 +80,7 @@ std::string Exchange::when() const {
 
 void Exchange::queued() {
   stage_ = Stage::queued;
+  waited_ = true;
   progressAt_ = now();
   trace(TraceEvent::What::queued);
   arm();
@@ -87,6 +88,7 @@ void Exchange::queued() {
 
 void Exchange::dialing() {
   stage_ = Stage::connecting;
+  waited_ = true;
   progressAt_ = now();
   connectedAt_ = Duration(-1);
   if (pool_->options().trace) trace(TraceEvent::What::connecting);
@@ -101,7 +103,7 @@ void Exchange::connecting(Deferred<void> dial) {
 void Exchange::attach(ClientConnection& connection, bool reused) {
   connection_ = &connection;
   stage_ = Stage::sending;
-  connectedAt_ = progressAt_ = now();
+  connectedAt_ = progressAt_ = std::exchange(waited_, true) ? now() : begun_;
   if (pool_->options().trace) trace(reused ? TraceEvent::What::reused : TraceEvent::What::connected);
   arm();
 }
@@ -112,7 +114,6 @@ void Exchange::progress() {
 }
 
 void Exchange::sent() {
-  progressAt_ = now();
   if (stage_ == Stage::sending) {
     stage_ = Stage::waiting;
     arm();
@@ -267,7 +268,8 @@ void Exchange::malformed(const char* sentence) {
 void Exchange::head(const ReceivedHead& head) {
   const Ref<Exchange> self(this);
   status_ = head.status;
-  auto state = std::make_shared<ResponseState>(request_.url);
+  const bight::detail::BlockAllocator<ResponseState> blocks;
+  auto state = std::allocate_shared<ResponseState>(blocks, request_.url);
   state->keepHead(head);
   state->method = request_.method;
   state->endsWithConnection = head.untilEnd;

@@ -16,6 +16,7 @@
 
 #include <bight/address.hpp>
 #include <bight/deferred.hpp>
+#include <bight/detail/block_cache.hpp>
 #include <bight/http/agent.hpp>
 #include <bight/http/client_errors.hpp>
 #include <bight/http/decoding.hpp>
@@ -35,7 +36,11 @@ class Exchange final : public BodySource {
  public:
   using Stage = RequestError::Stage;
 
-  Exchange(std::shared_ptr<Pool> pool, OutgoingRequest request);
+  Exchange(const std::shared_ptr<Pool>& pool, OutgoingRequest&& request);
+  static void* operator new(std::size_t size) { return bight::detail::takeBlock(bight::detail::blockSizeFor(size)); }
+  static void operator delete(void* block, std::size_t size) noexcept {
+    bight::detail::giveBlock(block, bight::detail::blockSizeFor(size));
+  }
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
 
@@ -106,6 +111,7 @@ class Exchange final : public BodySource {
   Stage stage_ = Stage::queued;
   bool over_ = false;
   bool answered_ = false;
+  bool waited_ = false;       // for a connection
   bool paused_ = false;       // the reader of the content is slow
   bool allReceived_ = false;  // but not all is decoded
   int status_ = 0;

@@ -1,8 +1,13 @@
 // What the copies of a ClientResponse share.
 #pragma once
 
+#include <cstddef>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include <bight/deferred.hpp>
@@ -18,8 +23,14 @@ struct ResponseState {
   void keepHead(const ReceivedHead& head) {
     status = head.status;
     minorVersion = head.minorVersion;
-    raw.assign(head.raw);
-    positions.assign(head.fields.positions().begin(), head.fields.positions().end());
+    const auto from = head.fields.positions();
+    memory = std::make_unique_for_overwrite<std::byte[]>(from.size_bytes() + head.raw.size());
+    auto* const to = reinterpret_cast<http::detail::FieldPosition*>(memory.get());
+    std::uninitialized_copy(from.begin(), from.end(), to);
+    positions = {to, from.size()};
+    auto* const text = reinterpret_cast<char*>(memory.get() + from.size_bytes());
+    head.raw.copy(text, head.raw.size());
+    raw = {text, head.raw.size()};
     reasonAt = static_cast<std::size_t>(head.reason.data() - head.raw.data());
     reasonSize = head.reason.size();
   }
@@ -30,8 +41,9 @@ struct ResponseState {
   bool endsWithConnection = false;
   std::size_t reasonAt = 0;
   std::size_t reasonSize = 0;
-  std::string raw;
-  std::vector<http::detail::FieldPosition> positions;
+  std::unique_ptr<std::byte[]> memory;  // of both:
+  std::span<const http::detail::FieldPosition> positions;
+  std::string_view raw;
   std::string method;
   Url url;
   std::vector<ClientResponse> history;
