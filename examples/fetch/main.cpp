@@ -65,8 +65,9 @@ int main(int argc, char** argv) {
   app.add_option("--timeout", timeout, "seconds for each of them, all in all")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  app.add_option("--limit", options.limit, "the largest content, in bytes, or such as 10M")
-      ->transform(CLI::AsSizeValue(false));
+  auto* const limitOption = app.add_option("--limit", options.limit,
+                                           "the largest content, in bytes, or such as 10M; with --json 64M, else any")
+                                ->transform(CLI::AsSizeValue(false));
   app.add_option("-H,--header", headers, "a field to send: 'Name: value'")
       ->expected(1)
       ->allow_extra_args(false)
@@ -115,6 +116,7 @@ int main(int argc, char** argv) {
   } catch (const std::exception& error) {
     misused(error.what());
   }
+  if (options.json && limitOption->count() == 0) options.limit = 64 << 20;  // a report lies in memory
   options.timeout = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(timeout));
 
   bool whole = false;

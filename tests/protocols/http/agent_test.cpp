@@ -198,9 +198,12 @@ BOOST_AUTO_TEST_CASE(contents_end_where_their_framing_says_and_a_cut_is_seen) {
   auto unasked = ask(*agent, "http://a/");
   wires.lines[6].send("HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n");
   BOOST_TEST(now(unasked).find("which nobody had asked for") != std::string::npos);
+  auto flood = ask(*agent, "http://a/");
+  for (int i = 0; i < 101 && now(flood) == "waits"; ++i) wires.lines[7].send("HTTP/1.1 103 Early\r\n\r\n");
+  BOOST_TEST(now(flood).find("too many answers that are not final") != std::string::npos);
   auto last = ask(*agent, "http://a/");
-  wires.lines[7].send("HTTP/1.1 204 No\r\n\r\n");
-  wires.lines[7].send("HTTP/1.1 200 Poisoned\r\n\r\n");
+  wires.lines[8].send("HTTP/1.1 204 No\r\n\r\n");
+  wires.lines[8].send("HTTP/1.1 200 Poisoned\r\n\r\n");
   BOOST_TEST(agent->connections() == 0u);
 }
 

@@ -13,7 +13,8 @@ namespace bight::http::detail {
 
 namespace {
 
-constexpr std::size_t atOnce = 64 * 1024;               // a content up to this size is written together with the head
+constexpr std::size_t atOnce = 64 * 1024;  // a content up to this size is written together with the head
+constexpr unsigned mostInterim = 100;      // so many 1xx before an answer: each begins the time for reading anew
 constexpr Duration patience = std::chrono::seconds(1);  // how long "100 Continue" is waited for
 
 }  // namespace
@@ -33,6 +34,7 @@ void ClientConnection::start(Ref<Exchange> exchange, std::string_view head) {
   const auto self = shared_from_this();
   const OutgoingRequest& request = exchange->request();
   current_ = exchange;
+  interim_ = 0;
   exchange->attach(*this, used_++ > 0);
   parser_.expect(request.method == "HEAD" ? ResponseParser::Request::head : ResponseParser::Request::other);
   const RequestBody& body = request.body;
@@ -136,6 +138,7 @@ void ClientConnection::dataReceived(std::string_view data) {
       case ResponseParser::Event::head: {
         const ReceivedHead& head = parser_.head();
         if (head.status < 200 && head.status != 101) {
+          if (++interim_ > mostInterim) return exchange->malformed("too many answers that are not final (1xx).");
           if (head.status == 100) exchange->continued();
           break;
         }

@@ -43,6 +43,7 @@ class ClientConnection final : public Protocol {
   ResponseParser parser_;
   Ref<Exchange> current_;
   std::size_t used_ = 0;
+  unsigned interim_ = 0;  // answers before the final one
   bool sending_ = false;
 };
 
