@@ -41,11 +41,12 @@ int main(int argc, char** argv) {
 
   // region: site
   auto reactor = makeReactor();
-  const websocket::Options options{.maxMessage = 64 << 20,
+  const websocket::Options options{.maxMessage = 32 << 20,
                                    .maxBuffered = 128 << 20,
                                    .deflate = websocket::DeflateOptions{},
                                    .allowedOrigins = {"*"}};
   auto echo = std::make_shared<websocket::Resource>(*reactor, [] { return std::make_shared<Echo>(); }, options);
+  websocket::closeAtShutdown(*reactor, echo);
   auto site = std::make_shared<http::Site>(*reactor, echo);
   auto listening = reactor->listenTCP(port, site, {.interface = interface});
   // endregion: site

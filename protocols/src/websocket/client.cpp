@@ -2,7 +2,11 @@
 
 #include <stdexcept>
 
+#include <bight/connection_errors.hpp>
+#include <bight/timeout.hpp>
 #include <bight/tls/endpoints.hpp>
+
+#include "../http/client/pool.hpp"
 
 namespace bight::websocket {
 
@@ -46,6 +50,25 @@ class Clients final : public bight::ClientFactory {
   const Duration openTimeout_;
 };
 
+/// A way with a limit of time to all of it: also to what a proxy takes to agree.
+class InTime final : public ClientEndpoint {
+ public:
+  InTime(std::shared_ptr<ClientEndpoint> way, ReactorTime& clock, Duration limit)
+      : way_(std::move(way)), clock_(clock), limit_(limit) {}
+
+  Deferred<std::shared_ptr<bight::Protocol>> connect(std::shared_ptr<Factory> factory) override {
+    auto connecting = way_->connect(std::move(factory));
+    if (limit_ > Duration::zero()) connecting.addTimeout(limit_, clock_);
+    return connecting;
+  }
+  std::string toString() const override { return way_->toString(); }
+
+ private:
+  const std::shared_ptr<ClientEndpoint> way_;
+  ReactorTime& clock_;
+  const Duration limit_;
+};
+
 }  // namespace
 
 namespace detail {
@@ -66,8 +89,14 @@ Deferred<void> connect(ClientEndpoint& endpoint, ReactorTime& clock, const Url& 
 
 Deferred<void> connect(const HostReactor& reactor, const Url& url, const std::shared_ptr<Protocol>& protocol,
                        Options options, ConnectOptions how) {
-  std::shared_ptr<ClientEndpoint> endpoint = std::make_shared<HostnameEndpoint>(
-      reactor, std::string(url.host()), url.port(), HostnameOptions{.timeout = how.connectTimeout});
+  std::shared_ptr<ClientEndpoint> endpoint;
+  if (how.proxy) {
+    auto proxy = http::detail::byProxy(reactor, *how.proxy, url, true, how.connectTimeout);
+    endpoint = std::make_shared<InTime>(std::move(proxy), reactor.time, how.connectTimeout);
+  } else {
+    endpoint = std::make_shared<HostnameEndpoint>(reactor, std::string(url.host()), url.port(),
+                                                  HostnameOptions{.timeout = how.connectTimeout});
+  }
   if (url.secure()) {
     endpoint = tls::wrapClientTLS(reactor.time, std::move(endpoint), how.tls ? *how.tls : tls::ClientContext(),
                                   std::string(url.host()));

@@ -1,9 +1,14 @@
 #include <bight/websocket/server.hpp>
 
+#include <algorithm>
+#include <optional>
 #include <stdexcept>
+#include <utility>
 
 #include <bight/http/status.hpp>
 #include <bight/http/upgrade.hpp>
+#include <bight/timeout.hpp>
+#include <bight/websocket/utf8.hpp>
 
 namespace bight::websocket {
 
@@ -50,21 +55,61 @@ http::Answer upgrade(ReactorTime& clock, const http::Request& request, std::shar
   return upgrade(clock, request, std::move(protocol), shared(std::move(options)));
 }
 
+// The options, which every connection holds on to: so it dies with the last of them.
+struct Resource::Shared {
+  explicit Shared(Options&& given) : options(std::move(given)) { options.check(); }
+  ~Shared() {
+    if (gone && !gone->called()) gone->callback();
+  }
+  Shared(const Shared&) = delete;
+  Shared& operator=(const Shared&) = delete;
+
+  const Options options;
+  std::optional<Promise<void>> gone;
+};
+
 Resource::Resource(ReactorTime& clock, Options& options, Make make)
-    : clock_(clock), options_(shared(std::move(options))), make_(std::move(make)) {}
+    : clock_(clock), shared_(std::make_shared<Shared>(std::move(options))), make_(std::move(make)) {}
 
 Resource::~Resource() = default;
 
+Deferred<void> Resource::closeAll(std::uint16_t code, std::string_view reason, Duration limit) {
+  if (!mayBeSent(code) || !Utf8Validator::isValid(reason))
+    throw std::invalid_argument("websocket::Resource: this code or reason may not be sent in a close");
+  if (!shared_) return succeed();
+  Deferred<void> gone;
+  shared_->gone = gone.promise();
+  gone.addTimeout(limit, clock_).addErrback([](const Failure&) {});
+  for (const std::weak_ptr<Protocol>& made : std::exchange(made_, {})) {
+    if (const auto protocol = made.lock()) protocol->sendClose(code, reason);
+  }
+  shared_.reset();
+  return gone;
+}
+
+void closeAtShutdown(ReactorCore& reactor, std::shared_ptr<Resource> resource, Duration limit) {
+  if (!resource) throw std::invalid_argument("bight::websocket::closeAtShutdown: the resource is null");
+  reactor.addSystemEventTrigger(Phase::before, "shutdown", [resource = std::move(resource), limit] {
+    return resource->closeAll(closeCode::goingAway, "The server goes away.", limit);
+  });
+}
+
 http::Answer Resource::render(http::Request& request) {
+  if (!shared_) return http::Response::error(503, "This server goes away.");
   // Before a protocol is made: most requests that are none of ours are a browser's that was given the wrong address.
   try {
-    static_cast<void>(readOpening(request, *options_));
+    static_cast<void>(readOpening(request, shared_->options));
   } catch (const http::StatusError& error) {
     return refusal(error);
   }
   auto protocol = make_(request);
   if (!protocol) return http::Response::error(404);
-  return upgrade(clock_, request, std::move(protocol), options_);
+  if (made_.size() >= sweepAt_) {
+    std::erase_if(made_, [](const std::weak_ptr<Protocol>& one) { return one.expired(); });
+    sweepAt_ = std::max<std::size_t>(16, 2 * made_.size());
+  }
+  made_.push_back(protocol);
+  return upgrade(clock_, request, std::move(protocol), {shared_, &shared_->options});
 }
 
 }  // namespace bight::websocket

@@ -342,6 +342,69 @@ BOOST_AUTO_TEST_CASE(a_server_may_think_about_it_and_refuse) {
   BOOST_TEST(doorman->subprotocol() == "vip");
 }
 
+BOOST_AUTO_TEST_CASE(a_server_that_goes_away_tells_its_clients) {
+  Net net(std::make_shared<http::Directory>());
+  auto resource = std::make_shared<websocket::Resource>(net.reactor, [] { return std::make_shared<Diary>(); });
+  net.reactor.listenTCP(82, std::make_shared<http::Site>(net.reactor, resource));
+  const auto join = [&](const std::shared_ptr<Diary>& client) {
+    auto connecting = websocket::connect(net.reactor, "ws://127.0.0.1:82/", client);
+    net.pumps.push_back(net.reactor.connectTo(82, net.reactor.tcpClients().back()->succeed()));
+    net.flush();
+    return failureOf(connecting);
+  };
+  auto polite = std::make_shared<Diary>(), silent = std::make_shared<Diary>();
+  BOOST_TEST(join(polite) == "(connected)");
+  BOOST_TEST(join(silent) == "(connected)");
+  BOOST_CHECK_THROW(static_cast<void>(resource->closeAll(1005)), std::invalid_argument);
+  std::string gone;
+  resource->closeAll(closeCode::goingAway, "Good night.", 3s).addCallback([&] { gone = "gone"; });
+  silent->pauseProducing();
+  net.flush();
+  BOOST_TEST(polite->entries() == "open close:clean,1001");
+  BOOST_TEST(polite->reason == "Good night.");
+  BOOST_TEST(gone == "");
+  BOOST_TEST(join(std::make_shared<Diary>()).find("it answers 503") != std::string::npos);
+  net.reactor.advance(3s);
+  BOOST_TEST(gone == "gone");
+  BOOST_TEST(resource->closeAll().called());
+}
+
+BOOST_AUTO_TEST_CASE(clients_go_through_proxies) {
+  for (const char* url : {"ws://a.example:81/x", "wss://a.example/x"}) {
+    testing::MemoryReactor reactor;
+    const std::string hostPort = Url(url).secure() ? "a.example:443" : "a.example:81";
+    auto client = std::make_shared<Diary>();
+    auto connecting = websocket::connect(reactor, url, client, {}, {.proxy = "http://u:p@10.0.0.1:3128"});
+    BOOST_TEST(reactor.tcpClients().back()->host() == "10.0.0.1");
+    auto proxy = std::make_shared<testing::AccumulatingProtocol>();
+    testing::IOPump pump(reactor.tcpClients().back()->succeed(), proxy);
+    pump.flush();
+    BOOST_TEST(proxy->data() == "CONNECT " + hostPort + " HTTP/1.1\r\nHost: " + hostPort +
+                                    "\r\nProxy-Authorization: Basic dTpw\r\n\r\n");
+    proxy->transport().write("HTTP/1.1 200 Yes\r\n\r\n");
+    pump.flush();
+    const std::string behind = proxy->data().substr(proxy->data().find("\r\n\r\n") + 4);
+    BOOST_TEST(behind.starts_with(Url(url).secure() ? "\x16\x03" : "GET /x HTTP/1.1\r\nHost: a.example:81\r\n"));
+    reactor.advance(60s);  // it does not answer in time
+    pump.flush();
+    const std::string failure = failureOf(connecting);
+    BOOST_TEST((failure != "(nothing)" && failure != "(connected)"), failure);
+  }
+  // One that takes the connection and says nothing.
+  testing::MemoryReactor reactor;
+  auto connecting = websocket::connect(reactor, "ws://a.example/", std::make_shared<Diary>(), {},
+                                       {.connectTimeout = 2s, .proxy = "http://10.0.0.1:3128"});
+  auto proxy = std::make_shared<testing::AccumulatingProtocol>();
+  testing::IOPump pump(reactor.tcpClients().back()->succeed(), proxy);
+  pump.flush();
+  reactor.advance(2s);
+  pump.flush();
+  BOOST_TEST(failureOf(connecting).starts_with("bight::TimeoutError"));
+  BOOST_CHECK_THROW(static_cast<void>(websocket::connect(reactor, "ws://a.example/", std::make_shared<Diary>(), {},
+                                                         {.proxy = "ftp://10.0.0.1"})),
+                    std::invalid_argument);
+}
+
 BOOST_AUTO_TEST_CASE(what_comes_right_behind_the_request_is_read) {
   std::shared_ptr<Diary> server;
   testing::MemoryReactor reactor;

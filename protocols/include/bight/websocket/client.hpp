@@ -32,6 +32,9 @@ struct ConnectOptions {
   Duration openTimeout = std::chrono::seconds(10);     ///< for the server's answer from then on, TLS included
   std::string origin = {};                             ///< an Origin field, which browsers send
   http::Headers headers = {};                          ///< further fields: Authorization, Cookie
+  /// "http://proxy.example:3128", which is asked for a tunnel by CONNECT, or "socks5://proxy.example:1080"; a user and a
+  /// password in it are presented. The proxy has `connectTimeout` to agree.
+  std::optional<Url> proxy = std::nullopt;
   /// For wss; if it is not given, what the system trusts is trusted.
   std::optional<tls::ClientContext> tls = std::nullopt;
 };
@@ -46,8 +49,8 @@ BIGHT_API Deferred<void> connect(ClientEndpoint& endpoint, ReactorTime& clock, c
 /// Connects a protocol to a server: "ws://host[:port]/path", or "wss://…" for TLS.
 /// @return the protocol, when it is open; fails with a ConnectError, a tls error, or HandshakeError. Cancelling closes
 ///         the connection. (`onClose` is called, too, if there was a connection.)
-/// @throws std::invalid_argument for another scheme, a fragment or a name in the URL, a null protocol, and options that
-///         make no sense
+/// @throws std::invalid_argument for another scheme, a fragment or a name in the URL, a kind of proxy that is not known,
+///         a null protocol, and options that make no sense
 // Not `= {}`: g++ 12 destroys that twice where the call is awaited.
 template <class P>
 Deferred<std::shared_ptr<P>> connect(const HostReactor& reactor, const Url& url, std::shared_ptr<P> protocol,

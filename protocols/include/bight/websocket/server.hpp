@@ -6,10 +6,16 @@
 /// ```
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <memory>
+#include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
+#include <bight/core.hpp>
+#include <bight/deferred.hpp>
 #include <bight/export.hpp>
 #include <bight/function.hpp>
 #include <bight/http/resource.hpp>
@@ -47,7 +53,14 @@ class BIGHT_API Resource : public http::Resource {
   http::Answer render(http::Request& request) override;
   bool isLeaf() const noexcept override { return true; }
 
+  /// Sends a close to all who are connected here, and answers whoever asks from now on with 503.
+  /// @return fires when the protocols of all of them are gone, at the latest after `limit`
+  /// @throws std::invalid_argument as `Protocol::sendClose` does
+  Deferred<void> closeAll(std::uint16_t code = closeCode::goingAway, std::string_view reason = {},
+                          Duration limit = std::chrono::seconds(5));
+
  private:
+  struct Shared;
   Resource(ReactorTime& clock, Options& options, Make make);
 
   template <class F>
@@ -60,8 +73,15 @@ class BIGHT_API Resource : public http::Resource {
   }
 
   ReactorTime& clock_;
-  const std::shared_ptr<const Options> options_;
+  std::shared_ptr<Shared> shared_;  // with the protocols; null once all were closed
+  std::vector<std::weak_ptr<Protocol>> made_;
+  std::size_t sweepAt_ = 16;
   Make make_;
 };
+
+/// Has the shutdown of `reactor`, by `stop()` or SIGTERM, wait for `resource.closeAll()`: its clients are told that the
+/// server goes away (1001), and may connect to the next one at once. `http::drainAtShutdown` does the like for requests.
+BIGHT_API void closeAtShutdown(ReactorCore& reactor, std::shared_ptr<Resource> resource,
+                               Duration limit = std::chrono::seconds(5));
 
 }  // namespace bight::websocket

@@ -60,6 +60,29 @@ bool isExcepted(const Proxy& proxy, std::string_view host) {
   });
 }
 
+std::shared_ptr<ClientEndpoint> byProxy(const HostReactor& reactor, const Url& proxy, const Url& target, bool tunnel,
+                                        Duration connectTimeout) {
+  const bool socks = proxy.scheme() == "socks5" || proxy.scheme() == "socks5h";
+  if (!socks && proxy.scheme() != "http") {
+    throw std::invalid_argument("bight::http::Proxy: \"" + std::string(proxy.scheme()) +
+                                "\" is no kind of proxy that is known here; there are http and socks5");
+  }
+  HostnameOptions direct;
+  direct.timeout = connectTimeout;
+  const std::uint16_t port = proxy.port() == 0 && socks ? 1080 : proxy.port();
+  auto endpoint = std::make_shared<HostnameEndpoint>(reactor, std::string(proxy.host()), port, direct);
+  if (socks) {
+    socks::ClientOptions who;
+    who.user = proxy.user();
+    who.password = proxy.password();
+    return std::make_shared<socks::ClientEndpoint>(reactor.time, std::move(endpoint), std::string(target.host()),
+                                                   target.port(), who, connectTimeout);
+  }
+  if (!tunnel) return endpoint;
+  return connectThrough(std::move(endpoint), target,
+                        proxy.userinfo().empty() ? "" : basicCredentials(proxy.user(), proxy.password()));
+}
+
 std::shared_ptr<ClientEndpoint> Pool::endpointOf(const Url& url) {
   if (options_.endpoint) {
     if (auto own = options_.endpoint(url)) return own;
@@ -71,25 +94,7 @@ std::shared_ptr<ClientEndpoint> Pool::endpointOf(const Url& url) {
   if (!options_.proxy || isExcepted(*options_.proxy, host)) {
     endpoint = std::make_shared<HostnameEndpoint>(reactor_, host, url.port(), direct);
   } else {
-    const Url& proxy = options_.proxy->url;
-    endpoint = std::make_shared<HostnameEndpoint>(reactor_, std::string(proxy.host()),
-                                                  proxy.port()                          ? proxy.port()
-                                                  : proxy.scheme().starts_with("socks") ? 1080
-                                                                                        : 0,
-                                                  direct);
-    if (proxy.scheme() == "socks5" || proxy.scheme() == "socks5h") {
-      socks::ClientOptions who;
-      who.user = proxy.user();
-      who.password = proxy.password();
-      endpoint =
-          std::make_shared<socks::ClientEndpoint>(reactor_.time, endpoint, host, url.port(), who, Duration::zero());
-    } else if (proxy.scheme() != "http") {
-      throw std::invalid_argument("bight::http::Proxy: \"" + std::string(proxy.scheme()) +
-                                  "\" is no kind of proxy that is known here; there are http and socks5");
-    } else if (url.secure()) {
-      endpoint = connectThrough(endpoint, url,
-                                proxy.userinfo().empty() ? "" : basicCredentials(proxy.user(), proxy.password()));
-    }
+    endpoint = byProxy(reactor_, options_.proxy->url, url, url.secure(), Duration::zero());
   }
   if (!url.secure()) return endpoint;
   if (options_.tls) return tls::wrapClientTLS(reactor_.time, endpoint, *options_.tls, host);

@@ -75,6 +75,10 @@ bool isExcepted(const Proxy& proxy, std::string_view host);
 // A way to `target` through an HTTP proxy, by CONNECT.
 std::shared_ptr<ClientEndpoint> connectThrough(std::shared_ptr<ClientEndpoint> proxy, const Url& target,
                                                std::string authorization);
+// The way to `target` by `proxy`, of the kinds that `Proxy` names; without `tunnel`, an HTTP proxy itself, which is then
+// asked in the absolute form.
+std::shared_ptr<ClientEndpoint> byProxy(const HostReactor& reactor, const Url& proxy, const Url& target, bool tunnel,
+                                        Duration connectTimeout);
 // "Basic dXNlcjpwYXNzd29yZA=="
 std::string basicCredentials(std::string_view user, std::string_view password);
 
