@@ -1,6 +1,6 @@
 // An HTTP server for trying clients on: it answers every request with the request's content.
 //
-//     http_echo --port 8000 [--certificate FILE --key FILE] [--reactors N]
+//     http_echo --port 8000 [--certificate FILE --key FILE] [--reactors N] [--patience SECONDS]
 //
 //     any method, any path   200 with the content that came, whole or in chunks, as long as it likes
 //     GET /big               1 MiB of "x"
@@ -91,13 +91,20 @@ class Echo : public http::Resource {
 int main(int argc, char** argv) {
   int port = 8000;
   std::size_t reactors = 1;
+  double patience = 20;
   std::string certificate, key;
   CLI::App app("Answers every HTTP request with the request's content.");
   app.add_option("--port", port, "the port to listen on, 0 for any that is free")->check(CLI::Range(0, 65535));
   app.add_option("--reactors", reactors, "how many threads serve")->check(CLI::Range(1, 256));
+  app.add_option("--patience", patience, "seconds for a head, and for the next piece of a content")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   app.add_option("--certificate", certificate, "speak TLS with this PEM file")->check(CLI::ExistingFile);
   app.add_option("--key", key, "its private key")->check(CLI::ExistingFile);
   CLI11_PARSE(app, argc, argv);
+  http::SiteOptions options;
+  options.headTimeout = options.bodyTimeout =
+      std::chrono::duration_cast<Duration>(std::chrono::duration<double>(patience));
   try {
     ReactorGroup group(reactors);
     std::optional<tls::ServerContext> context;
@@ -107,7 +114,7 @@ int main(int argc, char** argv) {
           .identities = {{.certificate = pem, .key = key.empty() ? tls::Pem() : tls::Pem::file(key)}}});
     }
     const auto makeFactory = [&](Reactor& reactor) -> std::shared_ptr<Factory> {
-      auto site = std::make_shared<http::Site>(reactor, std::make_shared<Echo>(reactor));
+      auto site = std::make_shared<http::Site>(reactor, std::make_shared<Echo>(reactor), options);
       http::drainAtShutdown(reactor, site);
       if (!context) return site;
       return tls::wrapServer(reactor, std::move(site), *context);

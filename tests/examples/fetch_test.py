@@ -58,6 +58,15 @@ class Pages(http.server.BaseHTTPRequestHandler):
         elif self.path == '/never':
             time.sleep(5)
             self.close_connection = True
+        elif self.path == '/bomb':
+            self.answer(gzip.compress(bytes(64 << 20)) * 16, Content_Encoding='gzip')
+        elif self.path == '/endless':
+            self.wfile.write(b'HTTP/1.1 200 OK\r\n')
+            while True:
+                self.wfile.write(b'X: y\r\n' * 1000)
+        elif self.path == '/interim':
+            while True:
+                self.wfile.write(b'HTTP/1.1 103 Early Hints\r\n\r\n' * 1000)
         elif self.path == '/big':
             self.answer(BIG)
         elif self.path == '/fields':
@@ -109,6 +118,18 @@ try:
     tap.check('a limit of time is kept', status == 1 and 'no answer from 127.0.0.1' in err and 'within 0.5 s' in err, err)
     status, out, err = fetch('--limit', '1000', base + '/big')
     tap.check('a limit of size is kept', status == 1 and out == b'' and '1000 bytes' in err, err)
+    def memory(*args):
+        """The status, and the most memory that it took, in MiB."""
+        with subprocess.Popen([FETCH, *args], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            _, raw, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(raw)
+        return process.returncode, usage.ru_maxrss / (1024 if sys.platform == 'linux' else 1 << 20)
+
+    _, usual = memory(base + '/')
+    for path in ('/bomb', '/endless', '/interim'):
+        for options in ([], ['--json']):
+            status, most = memory(*options, base + path)
+            tap.check(f'{path} {" ".join(options)} is ended, within 64 MiB', status == 1 and most < usual + 64, f'{status}: {most}, not {usual} MiB')
     tap.check('fields are sent', fetch('-H', 'X-Mood: fine', base + '/fields')[:2] == (0, b'fine\n'))
     tap.check('data are posted', fetch('-d', 'a=b', base + '/')[:2] == (0, b'a=b as application/x-www-form-urlencoded'))
     file = os.path.join(scratch, 'page')

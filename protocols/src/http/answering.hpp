@@ -12,8 +12,9 @@ namespace bight::http::detail {
 // A content up to this size is copied behind its head and goes out in one piece.
 inline constexpr std::size_t joinedContent = 4096;
 
+// 205 has none either (RFC 9110, 15.3.6), but to its clients only a Content-Length of 0 says so.
 inline bool mayHaveContent(int status) noexcept {
-  return status >= 200 && status != 204 && status != 304;
+  return status >= 200 && status != 204 && status != 205 && status != 304;
 }
 
 // The user's own "Connection: close".

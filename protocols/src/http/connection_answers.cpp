@@ -180,6 +180,7 @@ void Connection::respond(const Response& response) {
   head.headers = &response.headers;
   head.more = moreHeaders();
   if (content) head.contentLength = response.body.size();
+  if (response.status == 205) head.contentLength = 0;
   head.close = closes;
   head.keepAlive = isOld_;
   std::string& out = site_.scratch();

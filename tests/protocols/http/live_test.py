@@ -5,12 +5,14 @@ malformed is refused, and what is incomplete gets no answer.
 """
 
 import json
+import os
 import re
 import selectors
 import signal
 import socket
 import subprocess
 import sys
+import time
 
 from tap import Tap
 
@@ -118,6 +120,47 @@ def first(port, data, last=b''):
         return got
 
 
+def flood(port, begin, again, most=8 << 20):
+    """Sends `begin`, and then `again` and again, without reading; the first bytes of what is answered."""
+    with socket.create_connection(('127.0.0.1', port), timeout=1) as connection:
+        connection.sendall(begin)
+        try:
+            for _ in range(most // len(again)):
+                connection.sendall(again)
+        except OSError:
+            pass  # it reads no more, or has closed
+        try:
+            return connection.recv(12)
+        except OSError:
+            return b''
+
+
+def drip(port, begin, again):
+    """Sends `begin`, and `again` every 0.2 s, until there is an answer; that, and how long it took."""
+    with socket.create_connection(('127.0.0.1', port), timeout=0.2) as connection:
+        begun = time.monotonic()
+        connection.sendall(begin)
+        while time.monotonic() - begun < 15:
+            try:
+                return connection.recv(12), time.monotonic() - begun
+            except TimeoutError:
+                connection.sendall(again)
+        return b'', PATIENCE
+
+
+FORM = request('POST / HTTP/1.1', CHUNKED)
+# What never ends, and the answers to it.
+ENDLESS = [
+    ('fields', b'GET / HTTP/1.1\r\nHost: a\r\n', b'X: y\r\n' * 1000, b'HTTP/1.1 431'),
+    ('a field', b'GET / HTTP/1.1\r\nHost: a\r\nX: ', b'y' * 65536, b'HTTP/1.1 431'),
+    ('a target', b'GET /', b'y' * 65536, b'HTTP/1.1 414'),
+    ('chunk extensions', FORM + b'1;', b'y' * 65536, b'HTTP/1.1 413'),
+    ('trailers', FORM + b'0\r\n', b'X: y\r\n' * 1000, b'HTTP/1.1 431'),
+    ('requests, none of whose answers is read', b'', request('GET /big HTTP/1.1') * 1000, b'HTTP/1.1 200'),
+    ('a content that comes back and is not read', FORM, b'10000\r\n' + b'x' * 65536 + b'\r\n', b''),
+]
+
+
 with open(CASES, encoding='utf-8') as file:
     cases = [case for case in json.load(file) if case['mode'] in ('request', 'request-finish')]
 server = subprocess.Popen([PROGRAM, '--port', '0'], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -181,9 +224,31 @@ try:
                     early.append((cut, got))
     tap.check('a request is answered when it is whole, wherever it was cut', not early, early)
 
+    def memory():
+        with open(f'/proc/{server.pid}/status', encoding='ascii') as status:
+            return int(re.search(r'VmHWM:\s+(\d+)', status.read())[1]) / 1024
+
+    if os.path.exists('/proc/self/status'):
+        usual = memory()
+        for what, begin, again, right in ENDLESS:
+            got = flood(port, begin, again)
+            # An answer may be lost when the rest of the flood meets a closed connection.
+            tap.check(f'endless {what} cost it less than 64 MiB', memory() < usual + 64 and (right.startswith(got) or not right),
+                      f'{got}: {memory()}, not {usual} MiB')
+    else:
+        tap.skip('endless floods cost little', 'there is no /proc here')
+
     server.send_signal(signal.SIGTERM)
     server.communicate(timeout=PATIENCE)
     tap.check('the server ends in good order', server.returncode == 0)
+
+    server = subprocess.Popen([PROGRAM, '--port', '0', '--patience', '1'], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    port = int(re.search(r':(\d+)/', server.stdout.readline())[1])
+    for what, begin, again in (('a head that drips', b'GET / HTTP/1.1\r\n', b'X: y\r\n'),
+                               ('a content that drips', request('POST / HTTP/1.1', 'Content-Length: 1000'), b'x'),
+                               ('trailers that drip', FORM + b'0\r\n', b'X: y\r\n')):
+        got, took = drip(port, begin, again)
+        tap.check(f'{what} is cut when the time is over', got == b'HTTP/1.1 408' and 0.5 < took < 10, f'{got} after {took} s')
 finally:
     if server.poll() is None:
         server.kill()

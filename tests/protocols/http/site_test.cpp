@@ -341,12 +341,13 @@ BOOST_AUTO_TEST_CASE(a_client_that_waits_for_100_continue_gets_it_if_its_content
 
 BOOST_AUTO_TEST_CASE(an_answer_without_content_has_no_length) {
   Served served(answering([](Request& request) {
-    Response response = Response::empty(request.query() == "304" ? 304 : 204);
+    Response response = Response::empty(request.query().empty() ? 204 : std::stoi(std::string(request.query())));
     response.body = "never sent";
     return response;
   }));
   BOOST_TEST(served.ask(get("/")) == "HTTP/1.1 204 No Content\r\n\r\n");
   BOOST_TEST(served.ask(get("/?304")) == "HTTP/1.1 304 Not Modified\r\n\r\n");
+  BOOST_TEST(served.ask(get("/?205")) == "HTTP/1.1 205 Reset Content\r\nContent-Length: 0\r\n\r\n");
 }
 
 BOOST_AUTO_TEST_CASE(connect_and_asterisk_are_answered_sensibly) {
