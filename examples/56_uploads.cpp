@@ -1,4 +1,5 @@
-// A router, and a form with a file that goes to the disk while it arrives.
+// A router, and a form with a file that goes to the disk while it arrives. 56_uploads PORT goes on serving.
+#include <cstdlib>
 #include <iostream>
 #include <string>
 
@@ -50,16 +51,19 @@ Deferred<void> tryIt(Reactor& reactor, std::string url) {
   co_await send(reactor, url, std::string(2'000'000, 'x'));
 }
 
-int main() {
+int main(int argc, char** argv) {
   auto reactor = makeReactor();
   const auto port =
-      reactor->listenTCP(0, std::make_shared<http::Site>(*reactor, routes(*reactor)), {.interface = "127.0.0.1"});
+      reactor->listenTCP(static_cast<std::uint16_t>(argc > 1 ? std::atoi(argv[1]) : 0),
+                         std::make_shared<http::Site>(*reactor, routes(*reactor)), {.interface = "127.0.0.1"});
+  const std::string url = "http://127.0.0.1:" + std::to_string(port->getHost().port()) + "/";
+  if (argc > 1) std::cout << url << std::endl;
   reactor->callWhenRunning([&] {
-    tryIt(*reactor, "http://127.0.0.1:" + std::to_string(port->getHost().port()) + "/")
-        .addBoth([&](Result<void> result) {
-          if (!result) std::cout << result.failure().getErrorMessage() << '\n';
-          reactor->stop();
-        });
+    if (argc > 1) return;
+    tryIt(*reactor, url).addBoth([&](Result<void> result) {
+      if (!result) std::cout << result.failure().getErrorMessage() << '\n';
+      reactor->stop();
+    });
   });
   reactor->run();
 }

@@ -68,6 +68,23 @@ BOOST_AUTO_TEST_CASE(connections_are_kept_and_used_again_the_last_one_first) {
   BOOST_TEST(wires.lines[1].transport->disconnecting());
 }
 
+BOOST_AUTO_TEST_CASE(who_asks_again_at_an_answer_without_content_finds_its_connection_free) {
+  for (const char* empty : {"HTTP/1.1 204 No\r\n\r\n", "HTTP/1.1 302 There\r\nContent-Length: 0\r\n\r\n"}) {
+    Wires wires;
+    auto agent = wires.agent();
+    auto second =
+        whole(agent->request({.method = "GET", .url = "http://a/1"}).addCallback([&agent](const http::ClientResponse&) {
+          return agent->request({.method = "GET", .url = "http://a/2"});
+        }));
+    wires.lines[0].sent();
+    wires.lines[0].send(empty);
+    BOOST_REQUIRE_EQUAL(wires.lines.size(), 1u);
+    BOOST_TEST(wires.lines[0].sent().starts_with("GET /2 "));
+    wires.lines[0].send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    BOOST_TEST(now(second) == "200 ok");
+  }
+}
+
 BOOST_AUTO_TEST_CASE(more_requests_than_connections_wait_their_turn_for_so_long) {
   Wires wires;
   http::AgentOptions options;

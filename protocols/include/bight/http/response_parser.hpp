@@ -57,6 +57,11 @@ class BIGHT_API ResponseParser : public MessageParser {
 
   /// After `Event::head`, until `next` is called again.
   const ReceivedHead& head() const noexcept { return head_; }
+  /// After the head of a final answer: whether a content follows, maybe an empty one; if not, `Event::end` is next.
+  bool contentFollows() const noexcept {
+    if (head_.upgrade || request_ == Request::head || head_.status == 204 || head_.status == 304) return false;
+    return head_.chunked || head_.untilEnd || head_.contentLength.value_or(0) > 0;
+  }
 
   /// Whether the content that is being read goes on until the connection ends.
   bool endsWithConnection() const noexcept { return stage_ == Stage::untilEnd; }

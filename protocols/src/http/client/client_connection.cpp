@@ -149,6 +149,7 @@ void ClientConnection::dataReceived(std::string_view data) {
         }
         exchange->continued();
         exchange->head(head);
+        if (parser_.contentFollows()) exchange->announce();
         break;
       }
       case ResponseParser::Event::body:

@@ -288,8 +288,14 @@ void Exchange::head(const ReceivedHead& head) {
   }
   stage_ = Stage::receiving;
   if (pool_->options().trace) trace(TraceEvent::What::answered);
+  answer_ = std::move(state);
+}
+
+void Exchange::announce() {
+  if (!answer_) return;
+  const Ref<Exchange> self(this);
   const Promise<ClientResponse> promise = std::exchange(promise_, {});
-  promise.callback(ClientResponse(std::move(state)));
+  promise.callback(ClientResponse(std::move(answer_)));
 }
 
 void Exchange::piece(std::string_view bytes) {
@@ -339,6 +345,8 @@ void Exchange::end() {
   connection_ = nullptr;
   if (over_) return;
   const Ref<Exchange> self(this);
+  announce();
+  if (over_) return;
   if (decoder_) {
     allReceived_ = true;
     kept_ = self;

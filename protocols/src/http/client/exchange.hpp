@@ -67,6 +67,9 @@ class Exchange final : public BodySource {
   void sent();
   void continued();
   void head(const ReceivedHead& head);
+  // Gives the answer to who waits for it. One without a content only when its connection is free again: whoever asks
+  // for more at once shall find it.
+  void announce();
   void piece(std::string_view bytes);
   void end();
   // The connection is gone. False if the exchange wants to be sent once more.
@@ -127,6 +130,7 @@ class Exchange final : public BodySource {
   DelayedCall continueTimer_;
   ClientConnection* connection_ = nullptr;
   Ref<BodyPipe> pipe_;
+  std::shared_ptr<ResponseState> answer_;  // that has not been announced
   std::unique_ptr<ContentDecoder> decoder_;
   std::string undecoded_;
   Ref<Exchange> kept_;  // by itself, while all is received and not all is decoded
