@@ -244,6 +244,11 @@ BOOST_AUTO_TEST_CASE(contents_are_decoded_up_to_a_limit) {
   BOOST_TEST(get("x-GZIP", packed("a", 31) + std::string(7, '\0')) == "200 a");
   BOOST_TEST(get("deflate", packed(text, 15)) == "200 " + text);
   BOOST_TEST(get("deflate", packed("bare", -15)) == "200 bare");
+  // What ends where the room for it ends.
+  for (int windowBits : {15, -15, 31}) {
+    const std::string full(32768, 'x');
+    BOOST_TEST((get(windowBits == 31 ? "gzip" : "deflate", packed(full, windowBits)) == "200 " + full));
+  }
   BOOST_TEST(get("gzip", "nonsense").starts_with("The content is not what its Content-Encoding says, gzip: "));
   BOOST_TEST(get("gzip", packed(text, 31).substr(0, 50)) == "The encoded content ends before its end.");
   BOOST_TEST(get("rot13", "uryyb") == "200 uryyb");

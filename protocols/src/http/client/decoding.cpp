@@ -43,6 +43,7 @@ class Zlib final : public ContentDecoder::Stream {
   std::size_t decode(std::string_view& input, char* room, std::size_t size) override {
     if (ended_) {
       // Another member of gzip may follow, and so may zeros that pad; of deflate there is only one.
+      if (input.empty()) return 0;
       if (!gzip_) broken("deflate", "there is something behind its end");
       while (!input.empty() && input.front() == '\0') input.remove_prefix(1);
       if (input.empty()) return 0;
