@@ -17,7 +17,10 @@ RequestParser::Event RequestParser::next(std::string_view& input) {
   }
   if (stage_ <= Stage::fields) return readHead(*this, input);
   if (stage_ == Stage::headDone) {
-    if (isConnect_) return endMessage();  // has no content (RFC 9110, 9.3.6); what follows is not HTTP
+    if (isConnect_) {         // has no content (RFC 9110, 9.3.6); what follows is not HTTP
+      head_.chunked = false;  // nor trailers
+      return endMessage();
+    }
     if (head_.chunked) {
       beginChunk();
     } else {

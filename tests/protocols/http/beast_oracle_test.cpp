@@ -4,10 +4,12 @@
 #include <map>
 #include <random>
 #include <sstream>
+#include <stdexcept>
 #include <string>
 #include <type_traits>
 #include <vector>
 
+#define BOOST_ENABLE_ASSERT_HANDLER  // see assertion_failed below
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/test/unit_test.hpp>
@@ -18,6 +20,16 @@
 #include "json_reader.hpp"
 #include "response_transcript.hpp"
 #include "transcript.hpp"
+
+// There are ends of contents in chunks that make Beast (1.74) assert.
+namespace boost {
+void assertion_failed(const char* what, const char*, const char*, long) {
+  throw std::logic_error(what);
+}
+void assertion_failed_msg(const char* what, const char*, const char*, const char*, long) {
+  throw std::logic_error(what);
+}
+}  // namespace boost
 
 namespace beast = boost::beast::http;
 using namespace bight::http;
@@ -34,13 +46,20 @@ struct Theirs {
   std::vector<std::pair<std::string, std::string>> fields;
 };
 
+constexpr const char* asserts = "an assertion";
+
 template <bool isRequest>
 Theirs feed(beast::parser<isRequest, beast::string_body>& parser, std::string_view bytes) {
   parser.eager(true);
   boost::beast::error_code code;
   std::size_t used = 0;
   while (!parser.is_done() && used < bytes.size()) {
-    const std::size_t n = parser.put(boost::asio::buffer(bytes.data() + used, bytes.size() - used), code);
+    std::size_t n = 0;
+    try {
+      n = parser.put(boost::asio::buffer(bytes.data() + used, bytes.size() - used), code);
+    } catch (const std::logic_error&) {
+      return Theirs(asserts);
+    }
     used += n;
     if (code == beast::error::need_more) {
       code = {};
@@ -72,6 +91,7 @@ FieldList byName(const FieldList& fields) {
 // Where Beast reads otherwise on purpose, or more strictly than RFC 9112 lets it: no difference worth a word.
 template <class Message>
 bool isExplained(std::string_view bytes, const Message& mine, const std::string& error) {
+  if (error == asserts) return true;
   // It unfolds a field after it has looked at what it says.
   if (bytes.find("\r\n ") != bytes.npos || bytes.find("\r\n\t") != bytes.npos) return true;
   // 1.2 and later, which are to be read as 1.1, and 0.9 of a response, which we read as 1.0 like llhttp.

@@ -289,6 +289,8 @@ BOOST_AUTO_TEST_CASE(upgrades_and_connect_are_passed_on) {
   BOOST_TEST(tunnel.messages[0].upgrade);
   BOOST_TEST(tunnel.messages[0].host == "a:443");
   BOOST_TEST(tunnel.messages[0].body == "");  // has none, whatever it says
+  const Transcript other = readAll("CONNECT a:443 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
+  BOOST_TEST(other.messages[0].trailers.empty());
 }
 
 BOOST_AUTO_TEST_CASE(the_expectation_of_an_old_client_is_ignored) {
