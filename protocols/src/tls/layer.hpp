@@ -222,6 +222,8 @@ class Layer final : public Connection {
   bool gotNotify_ : 1 = false;     // the peer's has come
   bool peerGone_ : 1 = false;      // the peer's end of data has come
   bool finished_ : 1 = false;      // the transport below has been told to close
+  bool encrypting_ : 1 = false;    // what OpenSSL gives out is what was written to us
+  bool answered_ : 1 = false;      // it has given out something else
   bool limitsHere_ : 1 = false;    // the transport below has no limit of its own any more
   bool reading_ : 1 = true;        // the user has not paused us
   bool readDue_ : 1 = false;       // there is input to go on with when the dispatch ends

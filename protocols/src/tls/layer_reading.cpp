@@ -124,6 +124,11 @@ void Layer::read() {
       size += got;
       if (input_.empty() && SSL_pending(ssl_.get()) == 0) break;
     }
+    // A peer may make OpenSSL answer, by asking for new keys: that counts for the limit too.
+    if (answered_) {
+      answered_ = false;
+      if (limitsHere_ && overfull()) return;
+    }
     // OpenSSL's error queue belongs to the thread: read it before the user's code may use OpenSSL.
     std::optional<Failure> failure;
     if (error != SSL_ERROR_NONE && error != SSL_ERROR_WANT_READ && error != SSL_ERROR_ZERO_RETURN)

@@ -147,12 +147,12 @@ void Layer::encrypt(std::string_view data) {
     struct Busy {
       Layer& layer;
       ~Busy() {
-        layer.busy_ = false;
+        layer.busy_ = layer.encrypting_ = false;
         layer.gathering_ = nullptr;
       }
     };
     const Busy whileHere{*this};
-    busy_ = true;
+    busy_ = encrypting_ = true;
     gathering_ = gathered ? &*gathered : nullptr;
     while (!data.empty() && error == SSL_ERROR_NONE) {
       const auto piece = data.substr(0, record);
@@ -170,6 +170,7 @@ void Layer::encrypt(std::string_view data) {
 
 /// OpenSSL has made something.
 bool Layer::takeOutput(std::string_view bytes) noexcept {
+  if (!encrypting_) answered_ = true;
   try {
     if (!gathering_) {
       below_->write(bytes);

@@ -111,6 +111,22 @@ BOOST_AUTO_TEST_CASE(a_flood_of_key_updates_costs_no_more_than_it_costs_the_peer
   BOOST_TEST(client.server->data() == "still there?");
 }
 
+// Also when the limit is the layer's own, and not that of the transport below any more.
+BOOST_AUTO_TEST_CASE(a_flood_of_key_updates_that_are_not_read_ends_at_the_limit) {
+  RawClient client(TLS1_3_VERSION);
+  client.shakeHands();
+  client.wire->block();
+  client.server->transport().setMaxWriteBuffer(20'000);
+  std::size_t most = 0;
+  for (int asked = 0; asked < 5000; ++asked) {
+    SSL_key_update(client.ssl(), SSL_KEY_UPDATE_REQUESTED);
+    SSL_do_handshake(client.ssl());
+    client.say(client.takeOutput());
+    most = std::max(most, client.wire->writeBufferSize());
+  }
+  BOOST_TEST(most < 30'000U);
+}
+
 BOOST_AUTO_TEST_CASE(a_flood_of_alerts_ends_the_connection) {
   const std::string warning("\x15\x03\x03\x00\x02\x01\x5a", 7);
   RawClient early(TLS1_3_VERSION);
