@@ -31,10 +31,9 @@ std::string at(std::source_location place) {
 }  // namespace
 
 Chain* Chain::make(const ValueType& head, const ValueType& end, std::source_location created) {
-  Chain* chain = ::new (Blocks::take()) Chain(head, end, created);
-  if (watching.load(std::memory_order_relaxed) && watchNew(*chain, created, false)) [[unlikely]]
-    chain->flags_ |= listed;
-  return chain;
+  if (watching.load(std::memory_order_relaxed)) [[unlikely]]
+    return Runner::watched(::new (Blocks::take()) Chain(head, end, created));
+  return ::new (Blocks::take()) Chain(head, end, created);
 }
 
 namespace {
@@ -48,9 +47,7 @@ Chain* Chain::makeForCoroutine(const ValueType& end, std::source_location create
   chain->handles_ = 1;
   chain->promises_ = 1;
   chain->flags_ = coroutine;
-  if (watching.load(std::memory_order_relaxed) && watchNew(*chain, created, true)) [[unlikely]]
-    chain->flags_ |= listed;
-  return chain;
+  return watching.load(std::memory_order_relaxed) ? Runner::watched(chain) : chain;
 }
 
 inline Chain::~Chain() {
@@ -170,18 +167,13 @@ void Chain::drain(Runner& runner) {
   }
 }
 
+// The way of a value, which is the usual one, has this function for itself: see chain_otherwise.cpp for the others.
 void Chain::runStages(Runner& runner) {
-  if (runner.recorder) [[unlikely]] {
-    if (Recorder* recorder = Recorder::of(runner.recorder, *this)) return runTraced(runner, *recorder);
-  }
+  if (runner.recorder || failed()) [[unlikely]]
+    return runner.otherwise(*this);
   while (!stages_.empty() && pauses_ == 0) {
-    const void* before = nullptr;
-    if (failed()) [[unlikely]] {
-      before = skipStages();
-      if (!before) return;
-    }
     Stage& stage = stages_.front();
-    if (!before && !(stage.type->sides & StageType::onValue)) {
+    if (!(stage.type->sides & StageType::onValue)) {
       stages_.pop();
       continue;
     }
@@ -192,31 +184,21 @@ void Chain::runStages(Runner& runner) {
     } catch (...) {
       setFailure(FailureState::caught(failed() ? &failure() : nullptr));
     }
-    if (flags_ & cut) {
+    if (flags_ & cut) [[unlikely]] {
       stages_.clear();
       consume();
       return;
     }
     if (waitingOn_) return;  // the stage stays alive until what it returned has fired
-    if (failed()) [[unlikely]]
-      failedAfter(stage, before);
+    if (failed()) [[unlikely]] {
+      failedAfter(stage, nullptr);
+      stages_.pop();
+      if (!runner.next) runner.otherwise(*this);
+      return;
+    }
     stages_.pop();
     if (runner.next) return;
   }
-}
-
-/// Skips the stages that do not want a failure. Returns the identity of the failure if there is one to run, or null.
-const void* Chain::skipStages() noexcept {
-  const void* const identity = FailureState::identity(failure());
-  if (stages_.front().type->sides & StageType::onFailure) return identity;
-  Path* const path = FailureState::ownPath(failure());
-  do {
-    const Stage& stage = stages_.front();
-    if (stage.type->sides & StageType::onFailure) return identity;
-    if (path) path->add(FailureStep::Kind::skipped, stage.at, stage.type->kind);
-    stages_.pop();
-  } while (!stages_.empty() && pauses_ == 0);
-  return nullptr;
 }
 
 // ---- coroutines ----

@@ -12,6 +12,7 @@
 #include <bight/stack_trace.hpp>
 #include <bight/trace.hpp>
 
+#include "joined.hpp"
 #include "own_places.hpp"
 #include "path.hpp"
 
@@ -214,7 +215,7 @@ class Teller {
       if (dropped > 0 && i + 1 == detail::Path::first) {
         tellTimes();
         last.clear();
-        line(indent + "  ", "(" + std::to_string(dropped) + " more steps)");
+        line(indent + "  ", detail::joined("(", std::to_string(dropped), " more steps)"));
       }
       // Coroutines that hand a failure on leave two steps, of which the place of the co_await says more.
       if (step.kind == Kind::begun && i > from && steps[i - 1].kind == Kind::awaited && !all()) continue;

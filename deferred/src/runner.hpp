@@ -25,6 +25,11 @@ struct Chain::Runner {
   std::size_t failuresAtRest = 0;
   Recorder* recorder = nullptr;
 
+  /// A new chain that may have to tell of itself from now on, see pending.hpp. Returns it.
+  static Chain* watched(Chain* chain) noexcept;
+  /// As Chain::runStages, while a failure is on its way, or for a recorder.
+  void otherwise(Chain& chain);
+
   static constinit thread_local Runner ofThread;
 };
 

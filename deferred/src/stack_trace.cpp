@@ -1,7 +1,6 @@
 #include <bight/stack_trace.hpp>
 
 #include <dlfcn.h>
-#include <unwind.h>
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
@@ -14,6 +13,7 @@
 #include <bight/failure.hpp>
 
 #include "stack_capture.hpp"
+#include "stack_walk.hpp"
 
 #if BIGHT_HAVE_BACKTRACE
 #include <backtrace.h>
@@ -58,20 +58,11 @@ struct Ring {
 };
 constinit thread_local Ring ring{};
 
-_Unwind_Reason_Code step(_Unwind_Context* context, void* to) {
-  Noted& noted = *static_cast<Noted*>(to);
-  const _Unwind_Ptr address = _Unwind_GetIP(context);
-  if (address == 0) return _URC_END_OF_STACK;
-  noted.addresses[noted.depth++] = reinterpret_cast<const void*>(address);  // NOLINT(performance-no-int-to-ptr)
-  return noted.depth < stackDepth ? _URC_NO_REASON : _URC_END_OF_STACK;
-}
-
-[[gnu::noinline]] void note(const void* object) noexcept {
+[[gnu::noinline]] void note(const void* object, const void* address, const void* frame) noexcept {
   Noted& noted = ring.noted[ring.next++ % Ring::size];
   noted.object = object;
   noted.generation = generation.load(std::memory_order_relaxed);
-  noted.depth = 0;
-  _Unwind_Backtrace(&step, &noted);
+  noted.depth = detail::walkStack(address, frame, noted.addresses, stackDepth);
 }
 
 }  // namespace
@@ -91,8 +82,7 @@ void detail::takeStack(const void* object, std::vector<const void*>& stack) {
   for (unsigned i = 1; i <= Ring::size; ++i) {
     const Noted& noted = ring.noted[(ring.next - i) % Ring::size];
     if (noted.object != object) continue;
-    // The first two are of this file: the capture, and the hook.
-    if (noted.generation == now && noted.depth > 2) stack.assign(noted.addresses + 2, noted.addresses + noted.depth);
+    if (noted.generation == now) stack.assign(noted.addresses, noted.addresses + noted.depth);
     return;
   }
 }
@@ -194,6 +184,6 @@ __cxa_allocate_exception(  // NOLINT(bugprone-reserved-identifier)
   }
   void* object = allocate(size);
   if (bight::capturing.load(std::memory_order_relaxed)) [[unlikely]]
-    bight::note(object);
+    bight::note(object, __builtin_return_address(0), __builtin_dwarf_cfa());
   return object;
 }

@@ -9,6 +9,7 @@
 
 #include <bight/trace.hpp>
 
+#include "joined.hpp"
 #include "trace_words.hpp"
 
 namespace bight {
@@ -133,7 +134,7 @@ class Picture {
   }
 
   void edge(int x1, int y1, int x2, int y2, bool failed, std::string_view words, int labelX, int labelY) {
-    std::string path = "M" + number(x1) + " " + number(y1);
+    std::string path = detail::joined("M", number(x1), " ", number(y1));
     if (x1 == x2) {
       path += " V" + number(y2);
     } else {

@@ -2,6 +2,7 @@
 
 #include <bight/trace.hpp>
 
+#include "joined.hpp"
 #include "trace_words.hpp"
 
 namespace bight {
@@ -38,7 +39,7 @@ std::string toText(const Recording& recording) {
     text += event.failed ? "! " : event.kind == Recording::Event::Kind::skipped ? "- " : "  ";
     text += detail::sentence(recording, event) + "\n";
   }
-  if (recording.dropped > 0) text += "(" + std::to_string(recording.dropped) + " more events)\n";
+  if (recording.dropped > 0) text += detail::joined("(", std::to_string(recording.dropped), " more events)\n");
   return text;
 }
 
@@ -83,14 +84,14 @@ std::string toMermaid(const Recording& recording) {
     return safe;
   };
   const auto node = [](std::size_t chain, std::size_t stage) {
-    return "c" + std::to_string(chain) + "s" + std::to_string(stage);
+    return detail::joined("c", std::to_string(chain), "s", std::to_string(stage));
   };
   std::string text = "flowchart TD\n";
   std::string nested;
   for (std::size_t c = 0; c < recording.chains.size(); ++c) {
     const Recording::Chain& chain = recording.chains[c];
     const detail::ChainFate& fate = fates[c];
-    const std::string id = "c" + std::to_string(c);
+    const std::string id = detail::joined("c", std::to_string(c));
     text += "  subgraph " + id + "[\"" + label(detail::titleOf(chain)) + "\"]\n";
     text += "    " + id + "f([\"" + label(!fate.fired ? "not fired" : fate.failed ? "failed" : "fired") + "\"])\n";
     std::string from = id + "f";
@@ -100,16 +101,18 @@ std::string toMermaid(const Recording& recording) {
       const detail::StageFate& stage = fate.stages[s];
       const bool ran = stage.what == detail::StageFate::What::ran;
       std::string words = toString(chain.stages[s].kind);
-      if (chain.stages[s].kind != StageKind::handover) words += " " + detail::shortPlace(chain.stages[s].at);
-      text += "    " + node(c, s) + (ran ? "[\"" : "(\"") + label(words + (ran ? "" : " (did not run)")) +
-              (ran ? "\"]" : "\")") + (ran ? "" : ":::skipped") + "\n";
-      text += "    " + from + (failed ? " -. \"" : " -- \"") + label(result.empty() ? " " : result) +
-              (failed ? "\" .-> " : "\" --> ") + node(c, s) + "\n";
+      if (chain.stages[s].kind != StageKind::handover)
+        words += detail::joined(" ", detail::shortPlace(chain.stages[s].at));
+      const std::string shape = label(words + (ran ? "" : " (did not run)"));
+      text += detail::joined("    ", node(c, s), ran ? "[\"" : "(\"", shape, ran ? "\"]" : "\")",
+                             ran ? "" : ":::skipped", "\n");
+      text += detail::joined("    ", from, failed ? " -. \"" : " -- \"", label(result.empty() ? " " : result),
+                             failed ? "\" .-> " : "\" --> ", node(c, s), "\n");
       from = node(c, s);
       failed = stage.outFailed;
       result = stage.done ? stage.out : std::string();
       if (stage.other < recording.chains.size())
-        nested += "  " + node(c, s) + " ==> c" + std::to_string(stage.other) + "f\n";
+        nested += detail::joined("  ", node(c, s), " ==> c", std::to_string(stage.other), "f\n");
     }
     if (!result.empty()) {
       text.append("    ").append(id).append("e([\"").append(label(result)).append("\"])\n    ").append(from);

@@ -13,7 +13,7 @@ namespace bight::detail {
 class Chain;
 
 /// Zero as long as nobody watches: the branch that each new chain pays. Else a Watch, and perhaps `watchToRecord`.
-extern constinit std::atomic<std::uint8_t> watching;
+extern constinit std::atomic<std::uint8_t> watching [[gnu::visibility("hidden")]];
 constexpr std::uint8_t watchToRecord = 4;
 
 /// A chain was made while the whole process is recorded: so is this thread, from now on. See trace_process.cpp.

@@ -1,5 +1,8 @@
 // The way a Failure has gone, as it is printed: what, where it came up, then the Deferreds it went through, newest first.
+#include <unwind.h>
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
+#include <functional>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -290,6 +293,70 @@ BOOST_AUTO_TEST_CASE(throwing_again_keeps_the_first_stack_and_off_is_off) {
   } catch (...) {
     BOOST_TEST(thrownAt(Failure()).empty());
   }
+}
+
+// ---- the walk up the stack is remembered, and must be what the unwinder finds
+
+struct Unwound {
+  std::vector<const void*> addresses;
+  static _Unwind_Reason_Code step(_Unwind_Context* context, void* to) {
+    auto& addresses = static_cast<Unwound*>(to)->addresses;
+    if (const _Unwind_Ptr address = _Unwind_GetIP(context))
+      addresses.push_back(reinterpret_cast<const void*>(address));  // NOLINT(performance-no-int-to-ptr)
+    return _URC_NO_REASON;
+  }
+};
+
+[[gnu::noinline]] void compare(std::size_t& different) {
+  Unwound unwound;
+  _Unwind_Backtrace(&Unwound::step, &unwound);
+  try {
+    throw 1;
+  } catch (int) {
+    const Failure failure;
+    const auto& noted = detail::FailureState::stackOf(failure);
+    // The innermost address is of another line of this function.
+    const std::size_t depth = std::min<std::size_t>(unwound.addresses.size(), stackDepth);
+    if (noted.size() != depth ||
+        !std::equal(noted.begin() + 1, noted.end(), unwound.addresses.begin() + 1, unwound.addresses.begin() + depth))
+      ++different;
+  }
+}
+
+[[gnu::noinline]] void descend(unsigned depth, unsigned random, std::size_t& different) {
+  // Frames of many sizes, and some of a size that is not fixed.
+  auto* const room = static_cast<volatile char*>(__builtin_alloca(16 + random % 7 * 48));
+  room[0] = 1;
+  if (depth == 0) {
+    compare(different);
+  } else if (random % 3 == 0) {
+    descend(depth - 1, random / 3, different);
+  } else {
+    alignas(64) volatile char aligned[64] = {};
+    aligned[random % 64] = 1;
+    descend(depth - 1, random * 5 + 1, different);
+    room[2] = aligned[0];
+  }
+  room[1] = 2;
+}
+
+BOOST_AUTO_TEST_CASE(a_stack_that_is_walked_again_is_what_the_unwinder_finds) {
+  const WithoutStacks restored;
+  captureStacks(true);
+  const auto walkAll = [](std::size_t& different) {
+    for (int i = 0; i < 50; ++i) compare(different);  // a stack that is known by then
+    unsigned random = 1;
+    for (unsigned i = 0; i < 2000; ++i) {
+      random = random * 1664525 + 1013904223;
+      descend(i % 45, random >> 8, different);
+    }
+  };
+  std::size_t different = 0;
+  walkAll(different);
+  std::size_t differentInThread = 0;
+  std::thread(walkAll, std::ref(differentInThread)).join();
+  BOOST_TEST(different == 0u);
+  BOOST_TEST(differentInThread == 0u);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
