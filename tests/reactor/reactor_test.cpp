@@ -42,6 +42,7 @@ struct Ended final : detail::Owned {
   bool throws;
   Function<void()> more;
   Ended(std::vector<int>& o, int i, bool t = false) : order(o), id(i), throws(t) {}
+  void ready(unsigned) noexcept override {}
   void disconnect(const Failure& reason) override {
     BOOST_TEST(!reason.getErrorMessage().empty());
     order.push_back(id);
