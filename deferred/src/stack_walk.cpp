@@ -122,7 +122,7 @@ BIGHT_UNCHECKED unsigned walkKnown(Memory& memory, const void* address, std::uin
     frame += known.distance;
     if (known.distance == 0 || frame > memory.high) return 0;
     // NOLINTNEXTLINE(performance-no-int-to-ptr)
-    std::memcpy(&address, reinterpret_cast<const void*>(frame - sizeof address), sizeof address);
+    std::memcpy(static_cast<void*>(&address), reinterpret_cast<const void*>(frame - sizeof address), sizeof address);
   }
   return 0;
 }
@@ -148,7 +148,7 @@ BIGHT_UNCHECKED void remember(Memory& memory, const Walk& walk) noexcept {
     const void* there = nullptr;
     if (above > walk.frames[i] && above <= memory.high) {
       // NOLINTNEXTLINE(performance-no-int-to-ptr)
-      std::memcpy(&there, reinterpret_cast<const void*>(above - sizeof there), sizeof there);
+      std::memcpy(static_cast<void*>(&there), reinterpret_cast<const void*>(above - sizeof there), sizeof there);
     }
     const auto distance = static_cast<std::uint32_t>(above - walk.frames[i]);
     if (there != walk.addresses[i + 1] || known.last || (known.distance > 0 && known.distance != distance)) {
