@@ -139,4 +139,43 @@ BOOST_AUTO_TEST_CASE(with_stacks_it_begins_with_the_throw) {
   BOOST_TEST(text.find("bight::detail") == text.npos, text);
 }
 
+/// Fires with the line that it was told of.
+struct Answering : Protocol {
+  explicit Answering(Promise<int> promise) : answer(std::move(promise)) {}
+  void dataReceived(std::string_view data) override { answer.errback(std::runtime_error(std::string(data))); }
+  Promise<int> answer;
+};
+
+struct Answers : Factory {
+  explicit Answers(Promise<int> promise) : answer(std::move(promise)) {}
+  std::shared_ptr<Protocol> buildProtocol(const Address&) override { return std::make_shared<Answering>(answer); }
+  Promise<int> answer;
+};
+
+struct Telling : Protocol {
+  void connectionMade() override { transport().write("refused"); }
+};
+struct Tells : ClientFactory {
+  std::shared_ptr<Protocol> buildProtocol(const Address&) override { return std::make_shared<Telling>(); }
+};
+
+// Which protocol, and which peer: the one that the failure came from.
+BOOST_AUTO_TEST_CASE(what_a_connection_brought_says_which) {
+  const Stacks off(false);
+  const auto reactor = makeReactor();
+  std::string text;
+  Deferred<int> d;
+  d.addErrback([&](const Failure& failure) {
+    text = failure.getTraceback();
+    reactor->stop();
+    return 0;
+  });
+  const auto port = reactor->listenTCP(0, std::make_shared<Answers>(d.promise()), {.interface = "127.0.0.1"});
+  reactor->connectTCP("127.0.0.1", port->getHost().port(), std::make_shared<Tells>());
+  reactor->callLater(20s, [&] { reactor->stop(); });
+  reactor->run();
+  BOOST_TEST(text.starts_with("Traceback: std::runtime_error: refused\n"), text);
+  BOOST_TEST(text.find("\n    during an event of Tracebacks::Answering, connected to 127.0.0.1:") != text.npos, text);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
