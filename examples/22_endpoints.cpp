@@ -4,6 +4,7 @@
 #include <bight/endpoints.hpp>
 #include <bight/line_receiver.hpp>
 #include <bight/react.hpp>
+#include <bight/tls.hpp>
 
 using namespace bight;
 
@@ -60,6 +61,7 @@ int main(int argc, char** argv) {
   return react([&](Reactor& reactor) {
     tryString(reactor, "tcp:example.org:80");
     tryString(reactor, "tcp:\\:\\:1:80:timeout=2.5");
+    tryString(reactor, "tls:example.org:443");  // because tls.hpp is included
     tryString(reactor, "tcp:example.org:http");
     tryString(reactor, "tcp:example.org:80:timeout=soon");
     tryString(reactor, "example.org:80");

@@ -27,11 +27,6 @@ Table& table() {
   return *it;
 }
 
-int failed(int error) noexcept {
-  errno = error;
-  return -1;
-}
-
 }  // namespace
 
 int numberSocket(std::shared_ptr<SimulatedSocket> socket) {

@@ -11,10 +11,6 @@
 namespace bight::detail {
 
 namespace {
-int failed(int error) noexcept {
-  errno = error;
-  return -1;
-}
 /// What waits to be received, at most; as the system's usual buffer.
 constexpr std::size_t mostWaiting = 212992;
 constexpr std::size_t mostBytes = 65507;

@@ -14,13 +14,6 @@
 
 namespace bight::detail {
 
-namespace {
-int failed(int error) noexcept {
-  errno = error;
-  return -1;
-}
-}  // namespace
-
 // ---- names ----
 
 SimulatedName SimulatedName::of(const sockaddr* address, socklen_t length) {

@@ -2,6 +2,7 @@
 /// Internal: the sockets of a simulated network, as the system's would be.
 #pragma once
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -15,6 +16,12 @@
 #include "simulated_world.hpp"
 
 namespace bight::detail {
+
+/// What a system call does that fails: for `return failed(EBADF);`.
+inline int failed(int error) noexcept {
+  errno = error;
+  return -1;
+}
 
 /// What both kinds have. All functions are the system calls of their names; they return -1 and set errno.
 class SimulatedSocket : public std::enable_shared_from_this<SimulatedSocket> {

@@ -16,10 +16,6 @@
 namespace bight::detail {
 
 namespace {
-int failed(int error) noexcept {
-  errno = error;
-  return -1;
-}
 constexpr Duration firstPatience = std::chrono::seconds(1);  // until an attempt to connect is repeated; then it doubles
 }  // namespace
 

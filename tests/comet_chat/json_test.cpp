@@ -8,6 +8,8 @@
 
 #include <bight/http/status.hpp>
 
+BOOST_AUTO_TEST_SUITE(JsonSuite)
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -17,8 +19,6 @@ chat::Message message(std::string text, std::string key = {}) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(JsonSuite)
 
 BOOST_AUTO_TEST_CASE(a_message_tells_its_time_in_utc_with_milliseconds) {
   BOOST_TEST(chat::toJson(message("Hello")) ==

@@ -5,9 +5,9 @@
 
 #include <bight/http/status.hpp>
 
-using chat::Cursor;
-
 BOOST_AUTO_TEST_SUITE(CursorSuite)
+
+using chat::Cursor;
 
 BOOST_AUTO_TEST_CASE(an_id_alone_is_a_cursor) {
   const Cursor cursor = Cursor::parse("12");

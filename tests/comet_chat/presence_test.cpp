@@ -7,6 +7,8 @@
 
 #include <bight/testing.hpp>
 
+namespace presence_test {
+
 using namespace std::chrono_literals;
 using chat::Presence;
 using Names = std::vector<std::string>;
@@ -90,3 +92,5 @@ BOOST_AUTO_TEST_CASE(names_are_kept_up_to_a_limit) {
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace presence_test

@@ -12,6 +12,8 @@
 #include <bight/http/status.hpp>
 #include <bight/testing.hpp>
 
+namespace room_test {
+
 using namespace std::chrono_literals;
 using bight::Deferred;
 using bight::http::StatusError;
@@ -258,3 +260,5 @@ BOOST_AUTO_TEST_CASE(a_room_without_history_is_refused) {
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace room_test

@@ -14,6 +14,8 @@
 #include "client.hpp"
 #include "page.hpp"
 
+namespace server_test {
+
 using namespace std::chrono_literals;
 using chat::testing::call;
 using chat::testing::get;
@@ -237,3 +239,5 @@ BOOST_AUTO_TEST_CASE(from_the_own_page_is_none) {
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace server_test

@@ -9,6 +9,8 @@
 #include <bight/failure.hpp>
 #include <bight/testing.hpp>
 
+namespace terminal_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -95,3 +97,5 @@ BOOST_AUTO_TEST_CASE(closing_the_room_hangs_up) {
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace terminal_test

@@ -14,6 +14,8 @@
 
 #include "client.hpp"
 
+namespace web_test {
+
 using namespace std::chrono_literals;
 using chat::testing::get;
 
@@ -210,3 +212,5 @@ BOOST_AUTO_TEST_CASE(a_closed_room_ends_streams_and_does_not_spin) {
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace web_test

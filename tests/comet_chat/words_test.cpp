@@ -8,6 +8,8 @@
 
 #include "page.hpp"
 
+BOOST_AUTO_TEST_SUITE(WordsSuite)
+
 using bight::http::StatusError;
 using chat::checked;
 using chat::checkedName;
@@ -31,8 +33,6 @@ std::string complaint(const chat::Words& words) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(WordsSuite)
 
 BOOST_AUTO_TEST_CASE(white_space_around_is_taken_off) {
   const chat::Words words = checked({" Ada\n", "\n Hello  there \r\n", "k"});

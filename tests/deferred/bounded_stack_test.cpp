@@ -8,6 +8,8 @@
 #include <memory>
 #include <vector>
 
+BOOST_AUTO_TEST_SUITE(BoundedStack)
+
 using namespace bight;
 
 namespace {
@@ -44,8 +46,6 @@ Deferred<int> plusOne(Deferred<int> d) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(BoundedStack)
 
 BOOST_AUTO_TEST_CASE(returned_already_fired) {
   int result = 0;

@@ -9,6 +9,8 @@
 
 #include "unhandled_fixture.hpp"
 
+namespace cancel_scope_test {
+
 using namespace bight;
 using namespace std::chrono_literals;
 
@@ -237,3 +239,5 @@ BOOST_AUTO_TEST_CASE(no_delayed_call_is_left) {
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace cancel_scope_test

@@ -30,6 +30,8 @@
 #include "property/program.hpp"
 #include "property/real.hpp"
 
+BOOST_AUTO_TEST_SUITE(ChainProperty)
+
 namespace {
 
 // --- a program that dies tells which one it was
@@ -119,8 +121,6 @@ std::uint64_t numberFrom(const char* variable, std::uint64_t otherwise) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(ChainProperty)
 
 // The rules of property/model.hpp
 BOOST_AUTO_TEST_CASE(random_programs_do_what_the_model_says) {

@@ -11,6 +11,8 @@
 
 #include "trace_fixture.hpp"
 
+namespace chaining_test {
+
 using namespace bight;
 
 BOOST_FIXTURE_TEST_SUITE(DeferredChaining, Trace)
@@ -285,3 +287,5 @@ BOOST_AUTO_TEST_CASE(the_canceller_goes_when_it_fires) {
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace chaining_test

@@ -8,6 +8,8 @@
 
 #include "unhandled_fixture.hpp"
 
+namespace coroutine_test {
+
 using namespace bight;
 
 namespace {
@@ -286,3 +288,5 @@ BOOST_AUTO_TEST_CASE(torture) {
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace coroutine_test

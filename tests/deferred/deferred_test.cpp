@@ -10,6 +10,8 @@
 
 #include "trace_fixture.hpp"
 
+namespace deferred_suites {
+
 using namespace bight;
 
 namespace {
@@ -469,3 +471,5 @@ BOOST_AUTO_TEST_CASE(stages_that_can_never_run_are_dropped_with_the_last_handle)
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace deferred_suites

@@ -11,6 +11,8 @@
 #include <bight/result.hpp>
 #include <bight/stack_trace.hpp>
 
+namespace failure_test {
+
 using namespace bight;
 
 namespace {
@@ -162,3 +164,5 @@ BOOST_AUTO_TEST_CASE(whatever_a_function_does_becomes_a_deferred) {
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace failure_test

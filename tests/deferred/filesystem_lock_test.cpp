@@ -14,6 +14,8 @@
 
 #include "unhandled_fixture.hpp"
 
+namespace filesystem_lock_test {
+
 using namespace bight;
 using namespace std::chrono_literals;
 
@@ -190,3 +192,5 @@ BOOST_AUTO_TEST_CASE(a_wait_ends_with_its_lock) {
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace filesystem_lock_test

@@ -8,6 +8,8 @@
 
 #include "unhandled_fixture.hpp"
 
+namespace gather_results_test {
+
 using namespace bight;
 
 namespace {
@@ -304,3 +306,5 @@ BOOST_AUTO_TEST_CASE(a_tuple_tells_where_it_was_gathered) {
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace gather_results_test

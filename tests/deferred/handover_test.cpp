@@ -4,6 +4,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+BOOST_AUTO_TEST_SUITE(Handover)
+
 using namespace bight;
 
 namespace {
@@ -38,8 +40,6 @@ class Reports {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(Handover)
 
 // A22, A49
 BOOST_AUTO_TEST_CASE(a_returned_deferred_that_nobody_can_fire_fails_the_chain_at_once) {

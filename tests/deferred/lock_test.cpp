@@ -10,9 +10,11 @@
 
 #include "unhandled_fixture.hpp"
 
+namespace lock_test {
+
 using namespace bight;
 
-namespace bight::tests::lock {
+namespace {
 
 /// Two wait; the first, when it is told that they wait in vain, cancels the second. @return what each was told
 template <class Owner, class Ask>
@@ -29,8 +31,7 @@ std::string cancelledByOneAnother(std::unique_ptr<Owner> owner, Ask ask) {
   return told;
 }
 
-}  // namespace bight::tests::lock
-using namespace bight::tests::lock;
+}  // namespace
 
 BOOST_FIXTURE_TEST_SUITE(DeferredLockSuite, UnhandledCounter)
 
@@ -199,3 +200,5 @@ BOOST_AUTO_TEST_CASE(who_is_told_that_it_dies_may_cancel_others_in_line) {
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace lock_test

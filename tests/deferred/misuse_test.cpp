@@ -3,6 +3,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+BOOST_AUTO_TEST_SUITE(Misuse)
+
 using namespace bight;
 
 namespace {
@@ -30,8 +32,6 @@ boost::test_tools::predicate_result says(Call call, std::initializer_list<const 
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(Misuse)
 
 BOOST_AUTO_TEST_CASE(a_moved_from_deferred_says_so_whatever_it_is_asked) {
   Deferred<int> d;

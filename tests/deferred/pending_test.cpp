@@ -13,6 +13,15 @@
 #include <bight/deferred.hpp>
 #include <bight/maybe_deferred.hpp>
 
+namespace {  // of the program: its name is as short as a user's
+bight::Deferred<int> waiter(bight::Deferred<int> d) {
+  const int n = co_await std::move(d);
+  co_return n + 1;
+}
+}  // namespace
+
+namespace pending_test {
+
 using namespace bight;
 
 namespace {
@@ -42,11 +51,6 @@ std::string words(const std::vector<PendingDeferred>& pending) {
     out += text[i];
   }
   return out;
-}
-
-Deferred<int> waiter(Deferred<int> d) {
-  const int n = co_await std::move(d);
-  co_return n + 1;
 }
 
 }  // namespace
@@ -216,3 +220,5 @@ BOOST_AUTO_TEST_CASE(threads_work_while_others_look) {
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace pending_test

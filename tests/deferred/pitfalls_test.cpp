@@ -8,9 +8,9 @@
 #include <utility>
 #include <vector>
 
-using namespace bight;
-
 BOOST_AUTO_TEST_SUITE(Pitfalls)
+
+using namespace bight;
 
 BOOST_AUTO_TEST_CASE(a_stale_handle) {
   Deferred<int> d;

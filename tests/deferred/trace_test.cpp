@@ -9,6 +9,8 @@
 
 #include <bight/deferred.hpp>
 
+BOOST_AUTO_TEST_SUITE(TraceSuite)
+
 using namespace bight;
 
 namespace {
@@ -17,6 +19,7 @@ using Kind = Recording::Event::Kind;
 
 /// A chain with everything: recovered, waited for, one of two, skipped.
 Recording recordTour() {
+#line 20 "trace_test.cpp"
   Deferred<int> later;
   const Promise<int> promise = later.promise();
   Tracer tracer;
@@ -46,8 +49,6 @@ bool has(const std::string& text, std::string_view part) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(TraceSuite)
 
 BOOST_AUTO_TEST_CASE(a_recording_in_words) {
   const std::string text = toText(recordTour());

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+namespace amp_test {
+
 using namespace bight;
 using namespace std::string_literals;
 
@@ -371,3 +373,5 @@ BOOST_AUTO_TEST_CASE(random_changes_do_no_harm) {
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace amp_test

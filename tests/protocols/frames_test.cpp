@@ -17,6 +17,8 @@
 #include <system_error>
 #include <vector>
 
+namespace frames_test {
+
 using namespace bight;
 
 namespace frames_test {
@@ -488,3 +490,5 @@ BOOST_AUTO_TEST_CASE(a_descriptor_is_read_to_its_end) {
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace frames_test

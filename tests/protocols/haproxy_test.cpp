@@ -7,6 +7,8 @@
 #include <random>
 #include <string>
 
+BOOST_AUTO_TEST_SUITE(haproxy)
+
 using namespace bight;
 using namespace std::chrono_literals;
 using namespace std::string_literals;
@@ -68,8 +70,6 @@ struct Connection {
 }  // namespace haproxy_test
 
 using namespace haproxy_test;
-
-BOOST_AUTO_TEST_SUITE(haproxy)
 
 // C66: the bytes of the specification.
 BOOST_AUTO_TEST_CASE(headers_are_written_as_specified) {

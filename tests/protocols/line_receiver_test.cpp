@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+BOOST_AUTO_TEST_SUITE(line_receiver)
+
 using namespace bight;
 
 namespace line_receiver_test {
@@ -73,8 +75,6 @@ using Events = std::vector<std::string>;
 }  // namespace line_receiver_test
 
 using namespace line_receiver_test;
-
-BOOST_AUTO_TEST_SUITE(line_receiver)
 
 // C60: whole, split at every offset, byte by byte.
 BOOST_AUTO_TEST_CASE(lines_are_found_however_they_are_cut) {

@@ -5,6 +5,8 @@
 
 #include "policies_fixture.hpp"
 
+namespace policies_test {
+
 using namespace policies_test;
 
 BOOST_AUTO_TEST_SUITE(protocol_wrapper)
@@ -417,3 +419,5 @@ BOOST_AUTO_TEST_CASE(a_peer_that_comes_again_still_pays) {
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace policies_test

@@ -12,7 +12,11 @@
 
 #include "policies_fixture.hpp"
 
-namespace policies_test {
+namespace policies_watching_test {
+
+using namespace policies_test;
+
+namespace {
 
 // region: patient
 class Patient : public LineOnlyReceiver, public TimeoutMixin {
@@ -23,9 +27,7 @@ class Patient : public LineOnlyReceiver, public TimeoutMixin {
 };
 // endregion: patient
 
-}  // namespace policies_test
-
-using namespace policies_test;
+}  // namespace
 
 BOOST_AUTO_TEST_SUITE(timeouts)
 
@@ -197,3 +199,5 @@ BOOST_AUTO_TEST_CASE(traffic_goes_to_files_of_limited_length) {
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace policies_watching_test

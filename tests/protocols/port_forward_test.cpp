@@ -6,9 +6,9 @@
 
 #include "relay_fixture.hpp"
 
-using namespace relay_test;
-
 BOOST_AUTO_TEST_SUITE(port_forward)
+
+using namespace relay_test;
 
 // C67, C32
 BOOST_AUTO_TEST_CASE(bytes_pass_both_ways_and_wait_for_the_connection_onward) {

@@ -11,6 +11,8 @@
 #include "http/site_fixture.hpp"
 #include "tls/tls_fixture.hpp"
 
+BOOST_AUTO_TEST_SUITE(simulation)
+
 using namespace bight;
 using namespace std::chrono_literals;
 using testing::Cutting;
@@ -62,8 +64,6 @@ class Reverser : public LineReceiver {
 
 using namespace simulation_test;
 
-BOOST_AUTO_TEST_SUITE(simulation)
-
 BOOST_AUTO_TEST_CASE(lines_are_lines_however_they_are_cut) {
   std::string said;
   std::string wanted;
@@ -90,7 +90,7 @@ BOOST_AUTO_TEST_CASE(a_site_answers_in_order_and_closes_who_is_idle) {
   const std::string hello = "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n";
   const std::string later = "GET /later HTTP/1.1\r\nHost: a\r\n\r\n";
   const std::string post = "POST /size HTTP/1.1\r\nHost: a\r\nContent-Length: 30000\r\n\r\n" + std::string(30000, 'p');
-  using http::testcases::textAnswer;
+  using bight::http::testcases::textAnswer;
   const std::string wanted =
       textAnswer("Hello!") + textAnswer("now") + textAnswer("30000") + textAnswer(std::string(90000, 'x'));
   const auto run = [&](std::uint64_t seed) {
@@ -120,7 +120,7 @@ BOOST_AUTO_TEST_CASE(a_site_answers_in_order_and_closes_who_is_idle) {
     network.advance(60s);
     int whole = 0;
     for (const auto& asker : askers) {
-      const std::string got = http::testcases::withoutDates(asker->answer);
+      const std::string got = bight::http::testcases::withoutDates(asker->answer);
       if (got == wanted) {
         ++whole;
         continue;

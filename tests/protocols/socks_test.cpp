@@ -6,7 +6,11 @@
 
 #include "relay_fixture.hpp"
 
-namespace relay_test {
+namespace socks_test {
+
+using namespace relay_test;
+
+namespace {
 
 socks::ServerOptions allowAll() {
   socks::ServerOptions options;
@@ -43,9 +47,7 @@ std::string named5(std::string_view name) {
   return "\5\1\0\3"s + static_cast<char>(name.size()) + std::string(name) + "\0\x50"s;
 }
 
-}  // namespace relay_test
-
-using namespace relay_test;
+}  // namespace
 
 BOOST_AUTO_TEST_SUITE(socks_server)
 
@@ -229,7 +231,7 @@ BOOST_AUTO_TEST_CASE(random_bytes_do_no_harm) {
 
 BOOST_AUTO_TEST_SUITE_END()
 
-namespace relay_test {
+namespace {
 
 /// What a client endpoint does with a server that the test plays.
 struct Tunnelled {
@@ -271,8 +273,7 @@ struct Tunnelled {
   }
 };
 
-}  // namespace relay_test
-
+}  // namespace
 BOOST_AUTO_TEST_SUITE(socks_client)
 
 BOOST_AUTO_TEST_CASE(version_5_asks_by_name_and_hands_the_connection_over) {
@@ -422,3 +423,5 @@ BOOST_DATA_TEST_CASE(a_tunnel_works_over_sockets, tcp_test::reactors(), backend)
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace socks_test

@@ -9,9 +9,9 @@
 #include <string>
 #include <unordered_set>
 
-using namespace bight;
-
 BOOST_AUTO_TEST_SUITE(address)
+
+using namespace bight;
 
 BOOST_AUTO_TEST_CASE(ipv4_is_read_and_written) {
   const auto a = IPv4Address::parse("192.0.2.7", 80);

@@ -4,6 +4,8 @@
 
 #include "tcp_fixture.hpp"
 
+BOOST_AUTO_TEST_SUITE(adopted_sockets)
+
 using namespace tcp_test;
 
 namespace adopt_test {
@@ -43,8 +45,6 @@ class Letters : public DatagramProtocol {
 }  // namespace adopt_test
 
 using namespace adopt_test;
-
-BOOST_AUTO_TEST_SUITE(adopted_sockets)
 
 // B59: the reactor works on a duplicate; the port is as any other, but cannot be opened again.
 BOOST_DATA_TEST_CASE(a_listening_socket_is_adopted, systemReactors(), backend) {

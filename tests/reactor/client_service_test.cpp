@@ -5,6 +5,8 @@
 
 #include "tcp_fixture.hpp"
 
+BOOST_AUTO_TEST_SUITE(client_service)
+
 using namespace tcp_test;
 
 namespace client_service_test {
@@ -73,8 +75,6 @@ struct Again {
 }  // namespace client_service_test
 
 using namespace client_service_test;
-
-BOOST_AUTO_TEST_SUITE(client_service)
 
 // C50: connects, tells who waits, reconnects when the connection is lost.
 BOOST_AUTO_TEST_CASE(it_stays_connected) {

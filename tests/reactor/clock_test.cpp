@@ -10,11 +10,11 @@
 #include <bight/defer_later.hpp>
 #include <bight/testing/log_capture.hpp>
 
+namespace clock_test {
+
 using namespace bight;
 using namespace std::chrono_literals;
 using testing::Clock;
-
-namespace bight::tests::clock {
 const auto nothing = [] {};
 
 /// Waits again whatever the waiting ended with.
@@ -27,9 +27,6 @@ Deferred<void> waitForEver(Clock& clock, int& ends) {
     }
   }
 }
-}  // namespace bight::tests::clock
-using namespace bight::tests::clock;
-
 BOOST_AUTO_TEST_SUITE(ClockTest)
 
 BOOST_AUTO_TEST_CASE(starts_at_zero_and_moves_only_by_hand) {  // B43
@@ -269,3 +266,5 @@ BOOST_AUTO_TEST_CASE(many_timers_in_random_order_are_called_as_a_stable_sort_wou
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace clock_test

@@ -4,9 +4,9 @@
 #include <boost/test/unit_test.hpp>
 #include <cerrno>
 
-using namespace bight;
-
 BOOST_AUTO_TEST_SUITE(connection_errors)
+
+using namespace bight;
 
 // C14: each errno has its class and its text.
 BOOST_AUTO_TEST_CASE(an_error_number_finds_its_class) {

@@ -12,11 +12,11 @@
 #include <string>
 #include <vector>
 
+BOOST_AUTO_TEST_SUITE(CooperatorTest)
+
 using namespace bight;
 using namespace std::chrono_literals;
 using testing::Clock;
-
-namespace bight::tests::cooperator {
 
 struct Outcome {
   bool fired = false;
@@ -55,11 +55,6 @@ Function<Step()> noting(std::string& trace, char letter, int times) {
     return Step::more();
   };
 }
-
-}  // namespace bight::tests::cooperator
-using namespace bight::tests::cooperator;
-
-BOOST_AUTO_TEST_SUITE(CooperatorTest)
 
 BOOST_AUTO_TEST_CASE(tasks_take_turns_and_slices_end) {  // B46
   Sliced s(3);

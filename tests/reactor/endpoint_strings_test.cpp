@@ -6,6 +6,8 @@
 #include <bight/tcp_endpoints.hpp>
 #include <boost/test/unit_test.hpp>
 
+namespace endpoint_strings_test {
+
 using namespace bight;
 using namespace std::chrono_literals;
 
@@ -198,3 +200,5 @@ BOOST_AUTO_TEST_CASE(types_can_be_added) {
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace endpoint_strings_test

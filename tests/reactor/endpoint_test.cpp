@@ -5,6 +5,8 @@
 #include "hostname_race.hpp"
 #include "tcp_fixture.hpp"
 
+BOOST_AUTO_TEST_SUITE(endpoint)
+
 using namespace tcp_test;
 
 namespace endpoint_test {
@@ -108,8 +110,6 @@ struct Race {
 }  // namespace endpoint_test
 
 using namespace endpoint_test;
-
-BOOST_AUTO_TEST_SUITE(endpoint)
 
 // C51: both sides, over IPv4 and IPv6; the very protocol; the factory is started and stopped.
 BOOST_DATA_TEST_CASE(endpoints_connect_and_listen, reactors(), backend) {

@@ -16,13 +16,13 @@
 
 #include "backends.hpp"
 
+BOOST_AUTO_TEST_SUITE(ReactorFDSetTest)
+
 using namespace bight;
 using namespace std::chrono_literals;
 using bight::tests::backends;
 using testing::LogCapture;
 namespace data = boost::unit_test::data;
-
-namespace bight::tests::fdset {
 
 /// Two connected sockets.
 struct Pair {
@@ -60,11 +60,6 @@ char take(int fd) {
   BOOST_REQUIRE(::read(fd, &byte, 1) == 1);
   return byte;
 }
-
-}  // namespace bight::tests::fdset
-using namespace bight::tests::fdset;
-
-BOOST_AUTO_TEST_SUITE(ReactorFDSetTest)
 
 BOOST_DATA_TEST_CASE(reads_when_there_is_something_and_again_when_some_is_left, data::make(backends()),
                      backend) {  // B70

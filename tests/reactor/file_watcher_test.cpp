@@ -18,12 +18,6 @@
 #include "backends.hpp"
 #include "change_gatherer.hpp"
 
-using namespace bight;
-using namespace std::chrono_literals;
-using bight::tests::backends;
-namespace data = boost::unit_test::data;
-using Kind = FileChange::Kind;
-
 namespace bight {
 std::ostream& operator<<(std::ostream& out, const FileChange& change) {
   return out << static_cast<int>(change.kind) << ' ' << change.path << (change.from.empty() ? "" : " from ")
@@ -31,7 +25,13 @@ std::ostream& operator<<(std::ostream& out, const FileChange& change) {
 }
 }  // namespace bight
 
-namespace bight::tests::file_watcher {
+BOOST_AUTO_TEST_SUITE(FileWatcherTest)
+
+using namespace bight;
+using namespace std::chrono_literals;
+using bight::tests::backends;
+namespace data = boost::unit_test::data;
+using Kind = FileChange::Kind;
 
 struct Here {
   explicit Here(const std::string& backend) : reactor(makeReactor(backend)) {
@@ -64,11 +64,6 @@ struct Here {
   std::unique_ptr<FileWatcher> watcher;
   std::vector<FileChange> changes;
 };
-
-}  // namespace bight::tests::file_watcher
-using namespace bight::tests::file_watcher;
-
-BOOST_AUTO_TEST_SUITE(FileWatcherTest)
 
 BOOST_AUTO_TEST_CASE(changes_of_one_path_are_joined) {
   detail::ChangeGatherer gatherer;

@@ -18,12 +18,12 @@
 
 #include "backends.hpp"
 
+BOOST_AUTO_TEST_SUITE(FilesTest)
+
 using namespace bight;
 using namespace std::chrono_literals;
 using bight::tests::backends;
 namespace data = boost::unit_test::data;
-
-namespace bight::tests::files {
 
 /// A reactor whose pool works, and a directory that is removed with everything in it.
 struct Here {
@@ -115,11 +115,6 @@ Ends::Ends(Reactor& reactor, std::shared_ptr<Protocol> server, std::shared_ptr<P
   port = reactor.listenTCP(0, std::make_shared<Give>(std::move(server)), {.interface = "127.0.0.1"});
   reactor.connectTCP("127.0.0.1", port->getHost().port(), std::make_shared<GiveClient>(std::move(client)));
 }
-
-}  // namespace bight::tests::files
-using namespace bight::tests::files;
-
-BOOST_AUTO_TEST_SUITE(FilesTest)
 
 BOOST_AUTO_TEST_CASE(an_open_file_does_what_it_is_asked_in_order) {
   Here here;

@@ -8,6 +8,8 @@
 
 #include "tcp_fixture.hpp"
 
+BOOST_AUTO_TEST_SUITE(local_endpoints)
+
 using namespace tcp_test;
 
 namespace local_endpoints_test {
@@ -111,8 +113,6 @@ bool has(const std::string& text, const std::string& part) {
 }  // namespace local_endpoints_test
 
 using namespace local_endpoints_test;
-
-BOOST_AUTO_TEST_SUITE(local_endpoints)
 
 // C52, C54: UNIX sockets, by path and by abstract name.
 BOOST_DATA_TEST_CASE(unix_sockets_connect, systemReactors(), backend) {

@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
+BOOST_AUTO_TEST_SUITE(LogTest)
+
 using namespace bight;
 using testing::LogCapture;
-
-namespace bight::tests::log {
 
 /// Collects texts for the length of a test; stderr is silent meanwhile.
 struct Listening {
@@ -30,11 +30,6 @@ struct Listening {
     resetLogLevels();
   }
 };
-
-}  // namespace bight::tests::log
-using namespace bight::tests::log;
-
-BOOST_AUTO_TEST_SUITE(LogTest)
 
 BOOST_AUTO_TEST_CASE(levels_are_by_namespace_and_the_longest_prefix_wins) {
   Listening listening;

@@ -15,12 +15,12 @@
 
 #include "backends.hpp"
 
+namespace looping_call_test {
+
 using namespace bight;
 using namespace std::chrono_literals;
 using testing::Clock;
 namespace data = boost::unit_test::data;
-
-namespace bight::tests::looping_call {
 
 /// What has become of a Deferred.
 struct Outcome {
@@ -38,9 +38,6 @@ struct Outcome {
         });
   }
 };
-
-}  // namespace bight::tests::looping_call
-using namespace bight::tests::looping_call;
 
 BOOST_AUTO_TEST_SUITE(DeferLaterTest)
 
@@ -281,3 +278,5 @@ BOOST_AUTO_TEST_CASE(destroying_one_that_runs_ends_it_also_from_inside) {
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace looping_call_test

@@ -6,6 +6,8 @@
 #include <random>
 #include <string>
 
+BOOST_AUTO_TEST_SUITE(output_buffer)
+
 using bight::detail::OutputBuffer;
 
 namespace output_buffer_test {
@@ -21,8 +23,6 @@ std::string contents(const OutputBuffer& buffer) {
 }  // namespace output_buffer_test
 
 using namespace output_buffer_test;
-
-BOOST_AUTO_TEST_SUITE(output_buffer)
 
 BOOST_AUTO_TEST_CASE(it_is_a_queue_of_bytes) {
   std::mt19937 random(20261121);

@@ -11,11 +11,11 @@
 #include "libevent_poller.hpp"
 #include "poller_registry.hpp"
 
+BOOST_AUTO_TEST_SUITE(PollerTest)
+
 using namespace bight;
 using namespace std::chrono_literals;
 namespace data = boost::unit_test::data;
-
-namespace bight::tests::poller {
 
 struct Recorder final : PollTarget {
   std::vector<unsigned> events;
@@ -50,11 +50,6 @@ std::unique_ptr<Poller> makePoller(const std::string& name) {
 #endif
   return detail::makeLibeventPoller(name);
 }
-
-}  // namespace bight::tests::poller
-using namespace bight::tests::poller;
-
-BOOST_AUTO_TEST_SUITE(PollerTest)
 
 BOOST_DATA_TEST_CASE(is_the_method_that_was_asked_for, data::make(pollers()), method) {
   BOOST_TEST(makePoller(method)->name() == method);

@@ -11,13 +11,13 @@
 
 #include "process_fixture.hpp"
 
+BOOST_AUTO_TEST_SUITE(ProcessOutputTest)
+
 using namespace bight;
 using namespace std::chrono_literals;
 using bight::tests::backends;
 using namespace bight::tests::process;
 namespace data = boost::unit_test::data;
-
-BOOST_AUTO_TEST_SUITE(ProcessOutputTest)
 
 BOOST_DATA_TEST_CASE(output_values_and_errors_of_programs, data::make(backends()), backend) {  // B68
   Here here(backend);

@@ -16,13 +16,15 @@
 #include "child_process.hpp"
 #include "process_fixture.hpp"
 
+BOOST_AUTO_TEST_SUITE(ProcessTest)
+
 using namespace bight;
 using namespace std::chrono_literals;
 using bight::tests::backends;
 using testing::LogCapture;
 namespace data = boost::unit_test::data;
 
-namespace bight::tests::process {
+using namespace bight::tests::process;
 
 bool isZombieOrAlive(int pid) {
   return ::kill(pid, 0) == 0;
@@ -44,11 +46,6 @@ std::atomic<int> othersChildSignals{0};
 extern "C" void countChild(int) {
   ++othersChildSignals;
 }
-
-}  // namespace bight::tests::process
-using namespace bight::tests::process;
-
-BOOST_AUTO_TEST_SUITE(ProcessTest)
 
 BOOST_DATA_TEST_CASE(a_child_is_written_to_and_read_from, data::make(backends()), backend) {  // B62, B63
   const std::size_t before = openDescriptors();

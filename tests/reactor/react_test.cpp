@@ -12,23 +12,18 @@
 
 #include "backends.hpp"
 
+BOOST_AUTO_TEST_SUITE(ReactTest)
+
 using namespace bight;
 using namespace std::chrono_literals;
 using bight::tests::backends;
 using testing::LogCapture;
 namespace data = boost::unit_test::data;
 
-namespace bight::tests::react {
-
 Deferred<int> sleepingProgram(Reactor& reactor) {
   co_await deferLater(reactor, 1ms);
   co_return 5;
 }
-
-}  // namespace bight::tests::react
-using namespace bight::tests::react;
-
-BOOST_AUTO_TEST_SUITE(ReactTest)
 
 BOOST_DATA_TEST_CASE(ends_with_0_when_the_deferred_fires, data::make(backends()), backend) {  // B47
   auto reactor = makeReactor(backend);

@@ -3,9 +3,9 @@
 
 #include "reactor_group_fixture.hpp"
 
-using namespace bight::tests::group;
-
 BOOST_AUTO_TEST_SUITE(ReactorGroupTest)
+
+using namespace bight::tests::group;
 
 BOOST_DATA_TEST_CASE(a_stop_is_one_for_all_whoever_asks_for_it, data::make(backends()) * data::make({0, 1, 2, 3}),
                      backend, who) {

@@ -2,9 +2,9 @@
 
 #include "reactor_group_fixture.hpp"
 
-using namespace bight::tests::group;
-
 BOOST_AUTO_TEST_SUITE(ReactorGroupTest)
+
+using namespace bight::tests::group;
 
 BOOST_DATA_TEST_CASE(the_setup_goes_step_by_step_through_the_reactors_each_in_its_thread, data::make(backends()),
                      backend) {

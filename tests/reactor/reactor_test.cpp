@@ -16,13 +16,13 @@
 #include "backends.hpp"
 #include "reactor_base.hpp"
 
+namespace reactor_test {
+
 using namespace bight;
 using namespace std::chrono_literals;
 using bight::tests::backends;
 using testing::LogCapture;
 namespace data = boost::unit_test::data;
-
-namespace bight::tests::reactor {
 
 constexpr RunOptions quietly{.installSignalHandlers = false};
 
@@ -54,9 +54,6 @@ struct Ended final : detail::Owned {
 struct Idle : Protocol {
   void dataReceived(std::string_view) override {}
 };
-
-}  // namespace bight::tests::reactor
-using namespace bight::tests::reactor;
 
 BOOST_AUTO_TEST_SUITE(ReactorTest)
 
@@ -479,3 +476,5 @@ BOOST_DATA_TEST_CASE(calls_from_other_threads_are_caught, data::make(backends())
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace reactor_test

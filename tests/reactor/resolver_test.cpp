@@ -7,6 +7,8 @@
 
 #include "tcp_fixture.hpp"
 
+BOOST_AUTO_TEST_SUITE(resolver)
+
 using namespace tcp_test;
 
 namespace resolver_test {
@@ -86,8 +88,6 @@ void runUntil(Reactor& reactor, Done done) {
 }  // namespace resolver_test
 
 using namespace resolver_test;
-
-BOOST_AUTO_TEST_SUITE(resolver)
 
 // What can be a name, and why not.
 BOOST_AUTO_TEST_CASE(names_are_checked) {

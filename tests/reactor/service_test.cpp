@@ -5,6 +5,8 @@
 #include "../deferred/unhandled_fixture.hpp"
 #include "tcp_fixture.hpp"
 
+BOOST_AUTO_TEST_SUITE(service)
+
 using namespace tcp_test;
 
 namespace service_test {
@@ -65,8 +67,6 @@ class SlowEndpoint : public ServerEndpoint {
 }  // namespace service_test
 
 using namespace service_test;
-
-BOOST_AUTO_TEST_SUITE(service)
 
 // Starting and stopping are called in turns; children in order, and backwards.
 BOOST_FIXTURE_TEST_CASE(a_tree_starts_and_stops, Tree) {

@@ -17,13 +17,13 @@
 
 #include "backends.hpp"
 
+BOOST_AUTO_TEST_SUITE(SignalsTest)
+
 using namespace bight;
 using namespace std::chrono_literals;
 using bight::tests::backends;
 using testing::LogCapture;
 namespace data = boost::unit_test::data;
-
-namespace bight::tests::signals {
 
 using Action = void (*)(int);
 
@@ -49,11 +49,6 @@ std::atomic<int> mine{0};
 extern "C" void countMine(int) {
   ++mine;
 }
-
-}  // namespace bight::tests::signals
-using namespace bight::tests::signals;
-
-BOOST_AUTO_TEST_SUITE(SignalsTest)
 
 BOOST_DATA_TEST_CASE(the_first_signal_stops_in_order_and_the_actions_are_restored, data::make(backends()),
                      backend) {  // B38, B3, B6

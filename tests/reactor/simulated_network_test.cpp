@@ -14,6 +14,8 @@
 
 #include "tcp_fixture.hpp"
 
+BOOST_AUTO_TEST_SUITE(simulated_network)
+
 using namespace tcp_test;
 using testing::Cutting;
 using testing::SimulatedNetwork;
@@ -155,8 +157,6 @@ Ending scenario(std::uint64_t seed) {
 }  // namespace simulated_network_test
 
 using namespace simulated_network_test;
-
-BOOST_AUTO_TEST_SUITE(simulated_network)
 
 BOOST_AUTO_TEST_CASE(whatever_the_seed_every_rule_holds) {
   int cut = 0;

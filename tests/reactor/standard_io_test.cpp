@@ -17,12 +17,12 @@
 
 #include "backends.hpp"
 
+BOOST_AUTO_TEST_SUITE(StandardIOTest)
+
 using namespace bight;
 using namespace std::chrono_literals;
 using bight::tests::backends;
 namespace data = boost::unit_test::data;
-
-namespace bight::tests::standard_io {
 
 class Console : public testing::AccumulatingProtocol {
  public:
@@ -89,11 +89,6 @@ int openFile(std::string_view text) {
 bool isOpen(int fd) {
   return ::fcntl(fd, F_GETFD) >= 0;
 }
-
-}  // namespace bight::tests::standard_io
-using namespace bight::tests::standard_io;
-
-BOOST_AUTO_TEST_SUITE(StandardIOTest)
 
 BOOST_DATA_TEST_CASE(pipes_are_a_connection_whose_end_is_that_of_the_input, data::make(backends()), backend) {  // B69
   const Pipe in;

@@ -12,12 +12,12 @@
 
 #include "backends.hpp"
 
+BOOST_AUTO_TEST_SUITE(SystemEventTest)
+
 using namespace bight;
 using bight::tests::backends;
 using testing::LogCapture;
 namespace data = boost::unit_test::data;
-
-BOOST_AUTO_TEST_SUITE(SystemEventTest)
 
 BOOST_DATA_TEST_CASE(phases_run_in_order_and_each_trigger_once, data::make(backends()), backend) {  // B24, B26
   auto reactor = makeReactor(backend);

@@ -4,9 +4,9 @@
 
 #include "tcp_fixture.hpp"
 
-using namespace tcp_test;
-
 BOOST_AUTO_TEST_SUITE(tcp_closing)
+
+using namespace tcp_test;
 
 // C23, C24, C25: our half, then theirs.
 BOOST_DATA_TEST_CASE(both_halves_close_one_after_the_other, reactors(), backend) {

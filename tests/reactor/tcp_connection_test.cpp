@@ -4,9 +4,9 @@
 
 #include "tcp_fixture.hpp"
 
-using namespace tcp_test;
-
 BOOST_AUTO_TEST_SUITE(tcp_connection)
+
+using namespace tcp_test;
 
 // C1, C10: connectionMade, dataReceived, connectionLost once; the one who closes and the other both see ConnectionDone.
 BOOST_DATA_TEST_CASE(bytes_go_both_ways_and_a_close_is_done_on_both_sides, reactors(), backend) {

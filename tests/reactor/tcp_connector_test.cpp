@@ -4,6 +4,8 @@
 
 #include "tcp_fixture.hpp"
 
+BOOST_AUTO_TEST_SUITE(tcp_connector)
+
 using namespace tcp_test;
 
 namespace tcp_connector_test {
@@ -23,8 +25,6 @@ std::uint16_t freePort(Reactor& reactor) {
 }  // namespace tcp_connector_test
 
 using namespace tcp_connector_test;
-
-BOOST_AUTO_TEST_SUITE(tcp_connector)
 
 // C2, C5: the order of calls, the states.
 BOOST_DATA_TEST_CASE(a_client_lives_in_order, reactors(), backend) {

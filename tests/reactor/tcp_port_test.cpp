@@ -6,6 +6,8 @@
 
 #include "tcp_fixture.hpp"
 
+BOOST_AUTO_TEST_SUITE(tcp_port)
+
 using namespace tcp_test;
 
 namespace tcp_port_test {
@@ -41,8 +43,6 @@ int nextDescriptor() {
 }  // namespace tcp_port_test
 
 using namespace tcp_port_test;
-
-BOOST_AUTO_TEST_SUITE(tcp_port)
 
 // C36: port 0 is told by getHost; the interface is every IPv4 address by default.
 BOOST_DATA_TEST_CASE(the_address_is_known_and_defaults_to_every_ipv4_one, reactors(), backend) {

@@ -2,6 +2,8 @@
 
 #include "tcp_fixture.hpp"
 
+BOOST_AUTO_TEST_SUITE(tcp_producer)
+
 using namespace tcp_test;
 
 namespace tcp_producer_test {
@@ -62,8 +64,6 @@ class Puller : public PullProducer {
 }  // namespace tcp_producer_test
 
 using namespace tcp_producer_test;
-
-BOOST_AUTO_TEST_SUITE(tcp_producer)
 
 // C26: paused above the high limit, inside write(); resumed when the buffer has drained.
 BOOST_DATA_TEST_CASE(a_push_producer_is_paused_and_resumed, reactors(), backend) {

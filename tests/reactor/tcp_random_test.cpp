@@ -7,6 +7,8 @@
 
 #include "tcp_fixture.hpp"
 
+BOOST_AUTO_TEST_SUITE(tcp_random)
+
 using namespace tcp_test;
 
 namespace tcp_random_test {
@@ -187,8 +189,6 @@ void play(Reactor& reactor, std::uint32_t seed) {
 }  // namespace tcp_random_test
 
 using namespace tcp_random_test;
-
-BOOST_AUTO_TEST_SUITE(tcp_random)
 
 BOOST_DATA_TEST_CASE(bytes_arrive_exactly_whatever_happens, reactors(), backend) {
   const char* given = std::getenv("BIGHT_SEED");

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+BOOST_AUTO_TEST_SUITE(test_doubles)
+
 using namespace bight;
 using namespace std::chrono_literals;
 using testing::AccumulatingProtocol;
@@ -55,8 +57,6 @@ class Pulls : public PullProducer {
 }  // namespace testing_test
 
 using namespace testing_test;
-
-BOOST_AUTO_TEST_SUITE(test_doubles)
 
 BOOST_AUTO_TEST_CASE(a_string_transport_keeps_what_is_written) {
   const auto protocol = std::make_shared<Echo>();

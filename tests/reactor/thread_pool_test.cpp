@@ -14,11 +14,11 @@
 #include <thread>
 #include <vector>
 
+BOOST_AUTO_TEST_SUITE(ThreadPoolTest)
+
 using namespace bight;
 using namespace std::chrono_literals;
 using testing::LogCapture;
-
-namespace bight::tests::thread_pool {
 
 /// Opens once; those who wait go on.
 class Gate {
@@ -38,11 +38,6 @@ class Gate {
   std::condition_variable changed_;
   bool open_ = false;
 };
-
-}  // namespace bight::tests::thread_pool
-using namespace bight::tests::thread_pool;
-
-BOOST_AUTO_TEST_SUITE(ThreadPoolTest)
 
 BOOST_AUTO_TEST_CASE(work_given_before_the_start_waits_for_it) {  // B35
   ThreadPool pool(0, 2);

@@ -18,13 +18,13 @@
 
 #include "backends.hpp"
 
+BOOST_AUTO_TEST_SUITE(ReactorThreadsTest)
+
 using namespace bight;
 using namespace std::chrono_literals;
 using bight::tests::backends;
 using testing::LogCapture;
 namespace data = boost::unit_test::data;
-
-namespace bight::tests::threads {
 
 constexpr RunOptions quietly{.installSignalHandlers = false};
 
@@ -45,11 +45,6 @@ class Gate {
   std::condition_variable changed_;
   bool open_ = false;
 };
-
-}  // namespace bight::tests::threads
-using namespace bight::tests::threads;
-
-BOOST_AUTO_TEST_SUITE(ReactorThreadsTest)
 
 BOOST_DATA_TEST_CASE(calls_from_many_threads_all_come_each_thread_s_in_order, data::make(backends()), backend) {  // B31
   auto reactor = makeReactor(backend);

@@ -15,6 +15,27 @@
 #include <bight/testing.hpp>
 #include <bight/threads.hpp>
 
+namespace {  // of the program: their names in a story are as short as a user's
+
+constexpr unsigned base = __LINE__;
+[[gnu::noinline]] int readDisk() {
+  throw std::runtime_error("the disk is full");
+}
+bight::Deferred<int> load(bight::Reactor& reactor) {
+  // One call in a line: clang names the line in which a chain of calls begins, for all of them.
+  auto later = deferLater(reactor, std::chrono::milliseconds(1));
+  auto read = std::move(later).addCallback([&reactor] { return deferToThread(reactor, readDisk); });
+  return std::move(read).addCallback([](int n) { return n + 1; });
+}
+bight::Deferred<int> page(bight::Reactor& reactor) {
+  const int size = co_await load(reactor);
+  co_return size + 1;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(Tracebacks)
+
 using namespace bight;
 using namespace std::chrono_literals;
 
@@ -27,20 +48,6 @@ struct Stacks {
   ~Stacks() { captureStacks(before); }
 };
 
-constexpr unsigned base = __LINE__;
-[[gnu::noinline]] int readDisk() {
-  throw std::runtime_error("the disk is full");
-}
-Deferred<int> load(Reactor& reactor) {
-  // One call in a line: clang names the line in which a chain of calls begins, for all of them.
-  auto later = deferLater(reactor, 1ms);
-  auto read = std::move(later).addCallback([&reactor] { return deferToThread(reactor, readDisk); });
-  return std::move(read).addCallback([](int n) { return n + 1; });
-}
-Deferred<int> page(Reactor& reactor) {
-  const int size = co_await load(reactor);
-  co_return size + 1;
-}
 Deferred<std::vector<int>> pages(Reactor& reactor) {
   std::vector<Deferred<int>> all;
   all.push_back(page(reactor));
@@ -76,8 +83,6 @@ std::string storyOf(Deferred<std::vector<int>> (*start)(Reactor&)) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(Tracebacks)
 
 BOOST_AUTO_TEST_CASE(a_failure_tells_its_whole_asynchronous_story) {
   const Stacks off(false);

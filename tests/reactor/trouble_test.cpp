@@ -9,6 +9,8 @@
 #include "reactor_base.hpp"
 #include "tcp_fixture.hpp"
 
+namespace trouble_test {
+
 using namespace tcp_test;
 using testing::LogCapture;
 
@@ -103,7 +105,7 @@ BOOST_DATA_TEST_CASE(a_slow_call_is_named_after_the_function_it_was_written_in, 
   spin(*reactor, [&] { return timed && fromThread && looped > 2; });
   loop.stop();
   turns(*reactor);
-  const std::string here = "SlowCallbackTest::a_slow_call_is_named_after_the_function_it_was_written_in";
+  const std::string here = "trouble_test::SlowCallbackTest::a_slow_call_is_named_after_the_function_it_was_written_in";
   BOOST_TEST(log.count("by a timed call of " + here) >= 1);
   BOOST_TEST(log.count("by a call from a thread of " + here) == 1);
   BOOST_TEST(log.count("LoopingCall") >= 1);
@@ -119,7 +121,7 @@ BOOST_DATA_TEST_CASE(a_slow_reader_is_named_by_its_prefix, systemReactors(), bac
   BOOST_REQUIRE_EQUAL(::write(reader->ends[1], "x", 1), 1);
   spin(*reactor, [&] { return reader->read; });
   reactor->removeReader(reader);
-  BOOST_TEST(log.count("by the slow pipe (trouble::DawdlingReader)") == 1);
+  BOOST_TEST(log.count("by the slow pipe (trouble_test::trouble::DawdlingReader)") == 1);
 }
 
 BOOST_AUTO_TEST_CASE(zero_switches_it_off) {
@@ -246,3 +248,5 @@ BOOST_DATA_TEST_CASE(every_function_of_a_transport_is_caught, systemReactors(), 
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace trouble_test

@@ -6,6 +6,8 @@
 
 #include "tcp_fixture.hpp"
 
+BOOST_AUTO_TEST_SUITE(udp)
+
 using namespace tcp_test;
 
 namespace udp_test {
@@ -71,8 +73,6 @@ std::uint16_t deserted(Reactor& reactor) {
 }  // namespace udp_test
 
 using namespace udp_test;
-
-BOOST_AUTO_TEST_SUITE(udp)
 
 // B51: both ways, with the sender's address; empty ones and large ones too.
 BOOST_DATA_TEST_CASE(datagrams_arrive_whole_with_their_senders_address, systemReactors(), backend) {

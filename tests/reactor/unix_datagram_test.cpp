@@ -3,9 +3,9 @@
 
 #include "unix_fixture.hpp"
 
-using namespace unix_test;
-
 BOOST_AUTO_TEST_SUITE(unix_datagrams)
+
+using namespace unix_test;
 
 // B57: datagrams between names; the nameless can ask but not be answered.
 BOOST_DATA_TEST_CASE(datagrams_between_names, systemReactors(), backend) {

@@ -10,9 +10,9 @@
 
 #include "unix_fixture.hpp"
 
-using namespace unix_test;
-
 BOOST_AUTO_TEST_SUITE(unix_sockets)
+
+using namespace unix_test;
 
 // B56, B58: a connection as any other; the addresses are names; the file is there as long as somebody listens.
 BOOST_DATA_TEST_CASE(a_connection_over_a_file, systemReactors(), backend) {

@@ -13,6 +13,8 @@
 
 #include "backends.hpp"
 
+BOOST_AUTO_TEST_SUITE(WatchdogTest)
+
 using namespace bight;
 using namespace std::chrono_literals;
 using bight::tests::backends;
@@ -53,8 +55,6 @@ void spin(Reactor& reactor, Done&& done) {
 }  // namespace watchdog_test
 using namespace watchdog_test;
 
-BOOST_AUTO_TEST_SUITE(WatchdogTest)
-
 // E4
 BOOST_DATA_TEST_CASE(a_stuck_reactor_shows_where_it_is, data::make(backends()), backend) {
   LogCapture log;
@@ -85,7 +85,7 @@ BOOST_DATA_TEST_CASE(a_stuck_reactor_shows_where_it_is, data::make(backends()), 
   for (const auto& line : barked.last.stack) own = own || line.find(name) != std::string::npos;
   BOOST_TEST(own);
 #ifdef __linux__
-  BOOST_TEST(log.count("watchdog_test::stuckInHere(watchdog_test::Barked const&)") == 1);
+  BOOST_TEST(log.count("WatchdogTest::watchdog_test::stuckInHere(WatchdogTest::watchdog_test::Barked const&)") == 1);
 #endif
   BOOST_TEST(log.count("its thread is here:\n  #0 ") == 1);
 #endif

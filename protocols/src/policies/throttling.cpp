@@ -16,31 +16,31 @@ namespace {
 /// What is kept of peers that have gone while in debt: else they would pay by coming again.
 constexpr std::size_t mostAbsentPeers = 10000;
 
-struct Pair {
-  Pair(ReactorTime& clock, const Rates& rates)
-      : read(rates.read > 0 ? std::make_shared<TokenBucket>(clock, rates.read) : nullptr),
-        write(rates.write > 0 ? std::make_shared<TokenBucket>(clock, rates.write) : nullptr) {}
-
-  void addTo(detail::Throttle::Buckets& reading, detail::Throttle::Buckets& writing) const {
-    if (read) reading.push_back(read);
-    if (write) writing.push_back(write);
-  }
-  Duration untilFull() const {
-    return std::max(read ? read->untilFull() : Duration::zero(), write ? write->untilFull() : Duration::zero());
-  }
-
-  std::shared_ptr<TokenBucket> read;
-  std::shared_ptr<TokenBucket> write;
-};
-
-struct Peer {
-  Pair buckets;
-  std::size_t connections = 0;
-};
-
 }  // namespace
 
 struct ThrottlingFactory::State : std::enable_shared_from_this<State> {
+  struct Pair {
+    Pair(ReactorTime& clock, const Rates& rates)
+        : read(rates.read > 0 ? std::make_shared<TokenBucket>(clock, rates.read) : nullptr),
+          write(rates.write > 0 ? std::make_shared<TokenBucket>(clock, rates.write) : nullptr) {}
+
+    void addTo(detail::Throttle::Buckets& reading, detail::Throttle::Buckets& writing) const {
+      if (read) reading.push_back(read);
+      if (write) writing.push_back(write);
+    }
+    Duration untilFull() const {
+      return std::max(read ? read->untilFull() : Duration::zero(), write ? write->untilFull() : Duration::zero());
+    }
+
+    std::shared_ptr<TokenBucket> read;
+    std::shared_ptr<TokenBucket> write;
+  };
+
+  struct Peer {
+    Pair buckets;
+    std::size_t connections = 0;
+  };
+
   State(ReactorTime& time, const ThrottleOptions& given) : clock(time), options(given), total(time, given.total) {}
 
   void leave(const Address& key) {
@@ -99,10 +99,10 @@ std::shared_ptr<ProtocolWrapper> ThrottlingFactory::wrapProtocol(std::shared_ptr
   detail::Throttle::Buckets write;
   const Rates& each = state_->options.perConnection;
   const Rates& perPeer = state_->options.perPeer;
-  Pair(state_->clock, each).addTo(read, write);
+  State::Pair(state_->clock, each).addTo(read, write);
   const Address key = LimitConnectionsByPeer::peerOf(peer);
   if (perPeer.read > 0 || perPeer.write > 0) {
-    const auto [entry, isNew] = state_->peers.try_emplace(key, Peer{Pair(state_->clock, perPeer)});
+    const auto [entry, isNew] = state_->peers.try_emplace(key, State::Peer{State::Pair(state_->clock, perPeer)});
     if (!isNew && entry->second.connections == 0) --state_->absent;
     ++entry->second.connections;
     entry->second.buckets.addTo(read, write);

@@ -17,7 +17,7 @@ namespace bight::websocket {
 
 namespace {
 
-constexpr std::size_t mostKept = 4;  // streams of each kind in a thread, between messages
+constexpr std::size_t mostStreamsKept = 4;  // streams of each kind in a thread, between messages
 
 [[noreturn]] void refused(int status) {
   if (status == Z_MEM_ERROR) throw std::bad_alloc();
@@ -78,7 +78,7 @@ template <class Stream>
 void keep(std::unique_ptr<Stream> stream) noexcept {
   try {
     auto& streams = kept<Stream>();
-    if (streams.size() >= mostKept) streams.erase(streams.begin());
+    if (streams.size() >= mostStreamsKept) streams.erase(streams.begin());
     streams.push_back(std::move(stream));
   } catch (const std::bad_alloc&) {
     // Then it is not kept.

@@ -10,21 +10,21 @@
 
 #include "client_fixture.hpp"
 
+BOOST_AUTO_TEST_SUITE(NetworkAgentTest)
+
 using namespace bight;
 using namespace std::chrono_literals;
-using testcases::now;
-using testcases::whole;
-using testcases::Wires;
+using bight::testcases::now;
+using bight::testcases::whole;
+using bight::testcases::Wires;
 
 namespace {
 
-testcases::Asked ask(http::Agent& agent, const char* url, http::Timeouts timeouts = {}) {
+bight::testcases::Asked ask(http::Agent& agent, const char* url, http::Timeouts timeouts = {}) {
   return whole(agent.request({.method = "GET", .url = url, .timeouts = timeouts}));
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(NetworkAgentTest)
 
 BOOST_AUTO_TEST_CASE(a_request_goes_out_and_its_answer_comes_in) {
   Wires wires;
@@ -318,9 +318,9 @@ BOOST_AUTO_TEST_CASE(proxies_are_asked_in_the_form_that_they_want) {
     options.proxy = http::Proxy{proxy, {"10.0.0.9", ".local.example"}};
     return std::make_shared<http::NetworkAgent>(reactor, std::move(options));
   };
-  std::vector<testcases::Line> made;
+  std::vector<bight::testcases::Line> made;
   const auto connect = [&made](testing::MemoryReactor& reactor) {
-    testcases::Line line;
+    bight::testcases::Line line;
     line.client = reactor.tcpClients().back()->succeed();
     line.client->makeConnection(*line.transport);
     made.push_back(line);
@@ -361,8 +361,8 @@ BOOST_AUTO_TEST_CASE(proxies_are_asked_in_the_form_that_they_want) {
   BOOST_TEST(line.sent().starts_with("GET /b HTTP/1.1\r\nHost: a.example:81\r\n"));
   line.send("HTTP/1.1 204 No\r\n\r\n");
   BOOST_TEST(now(sock) == "204 ");
-  for (testcases::Asked* each : {&plain, &direct, &tunnel}) each->cancel();
-  for (testcases::Line& each : made) each.reset();
+  for (bight::testcases::Asked* each : {&plain, &direct, &tunnel}) each->cancel();
+  for (bight::testcases::Line& each : made) each.reset();
   BOOST_CHECK_THROW(static_cast<void>(http::NetworkAgent(reactor, {.connectionsPerHost = 0})), std::invalid_argument);
 }
 

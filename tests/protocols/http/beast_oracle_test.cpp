@@ -31,9 +31,11 @@ void assertion_failed_msg(const char* what, const char*, const char*, const char
 }
 }  // namespace boost
 
+BOOST_AUTO_TEST_SUITE(BeastOracle)
+
 namespace beast = boost::beast::http;
 using namespace bight::http;
-using testcases::ReadMessage;
+using bight::http::testcases::ReadMessage;
 
 namespace {
 
@@ -116,7 +118,8 @@ bool isExplained(std::string_view bytes, const Message& mine, const std::string&
     if (++codings > 1) return true;
   }
   // The space before an empty reason, which many forget.
-  if constexpr (std::is_same_v<Message, testcases::ReadResponse>) return mine.reason.empty() && bytes.find('\r') == 12;
+  if constexpr (std::is_same_v<Message, bight::http::testcases::ReadResponse>)
+    return mine.reason.empty() && bytes.find('\r') == 12;
   return false;
 }
 
@@ -133,7 +136,7 @@ void compareRest(const Message& mine, bool keepAlive, const Theirs& theirs) {
 
 // Whether we had an opinion.
 bool compare(const std::string& bytes, const RequestParser::Options& options) {
-  const testcases::Transcript ours = testcases::read(bytes, {}, options);
+  const bight::http::testcases::Transcript ours = bight::http::testcases::read(bytes, {}, options);
   if (ours.messages.empty() || !ours.messages[0].complete || ours.messages[0].method == "CONNECT") return false;
   const ReadMessage& mine = ours.messages[0];
   beast::request_parser<beast::string_body> parser;
@@ -149,9 +152,9 @@ bool compare(const std::string& bytes, const RequestParser::Options& options) {
 }
 
 bool compareResponse(const std::string& bytes) {
-  const testcases::ResponseTranscript ours = testcases::readResponses(bytes, {});
+  const bight::http::testcases::ResponseTranscript ours = bight::http::testcases::readResponses(bytes, {});
   if (ours.messages.empty()) return false;
-  const testcases::ReadResponse& mine = ours.messages[0];
+  const bight::http::testcases::ReadResponse& mine = ours.messages[0];
   const bool untilEnd = ours.messages.size() == 1 && !mine.complete && !ours.refused && !ours.unfinished;
   if ((!mine.complete && !untilEnd) || mine.upgrade) return false;
   beast::response_parser<beast::string_body> parser;
@@ -221,8 +224,6 @@ std::string mutated(std::string input, std::mt19937& random) {
 
 }  // namespace
 
-BOOST_AUTO_TEST_SUITE(BeastOracle)
-
 BOOST_AUTO_TEST_CASE(what_we_read_of_the_corpus_beast_reads_alike) {
   RequestParser::Options options;
   options.requireHost = false;
@@ -289,7 +290,7 @@ BOOST_AUTO_TEST_CASE(what_we_read_of_random_requests_beast_reads_alike) {
         for (std::size_t n = below(3); n > 0; --n) bytes += "T-" + of("abc", 4) + ": " + of("xyz", 4) + "\r\n";
         bytes += "\r\n";
       }
-      const testcases::Transcript ours = testcases::read(bytes, {}, {});
+      const bight::http::testcases::Transcript ours = bight::http::testcases::read(bytes, {}, {});
       if (!ours.messages.empty() && ours.messages[0].complete) ++complete;
       compare(bytes, {});
     }

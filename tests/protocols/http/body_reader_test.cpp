@@ -10,6 +10,8 @@
 
 #include "http/body_pipe.hpp"
 
+BOOST_AUTO_TEST_SUITE(BodyReaderTest)
+
 using namespace bight;
 using http::BodyReader;
 using http::detail::BodyPipe;
@@ -46,8 +48,6 @@ Deferred<std::string> twoPieces(BodyReader& reader) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(BodyReaderTest)
 
 BOOST_AUTO_TEST_CASE(pieces_are_read_as_they_come_and_the_end_is_empty) {
   Source source;

@@ -13,11 +13,13 @@
 
 #include "client_fixture.hpp"
 
+BOOST_AUTO_TEST_SUITE(ClientTest)
+
 using namespace bight;
 using namespace std::chrono_literals;
+using bight::testcases::now;
+using bight::testcases::whole;
 using http::Response;
-using testcases::now;
-using testcases::whole;
 
 namespace {
 
@@ -55,8 +57,6 @@ std::string packed(const std::string& text, int windowBits) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(ClientTest)
 
 BOOST_AUTO_TEST_CASE(options_become_the_request_they_say) {
   Server server;
@@ -209,7 +209,7 @@ BOOST_AUTO_TEST_CASE(it_tries_again_as_the_policy_says) {
   auto impatient = whole(server.client.get("http://a/", {.retry = http::RetryPolicy{.attempts = 3, .longest = 500ms}}));
   BOOST_TEST(now(impatient) == "503 later");
 
-  testcases::Wires wires;
+  bight::testcases::Wires wires;
   const http::Client client(wires.agent());
   auto lost = whole(client.get("http://a/", {.retry = http::RetryPolicy{.attempts = 2, .pause = 2s}}));
   wires.lines[0].close();
@@ -270,7 +270,7 @@ BOOST_AUTO_TEST_CASE(contents_are_decoded_up_to_a_limit) {
 BOOST_AUTO_TEST_CASE(texts_are_translated_to_utf8) {
   const auto text = [](const char* type, std::string content) {
     auto response = http::ClientResponse::make(200, {{"Content-Type", type}}, std::move(content), "http://a/");
-    return std::string(now(testcases::Asked(response.text())));
+    return std::string(now(bight::testcases::Asked(response.text())));
   };
   BOOST_TEST(text("text/plain", "\xE4") == "ä");
   BOOST_TEST(text("text/plain", "ä") == "ä");
@@ -280,10 +280,10 @@ BOOST_AUTO_TEST_CASE(texts_are_translated_to_utf8) {
   BOOST_TEST(text("text/plain;charset=utf-16le", std::string("\xE4\0a\0", 4)) == "äa");
   BOOST_TEST(text("text/plain;charset=klingon", "x").find("\"klingon\", which is not known here") != std::string::npos);
   auto json = http::ClientResponse::make(200, {}, "\xEF\xBB\xBF{}", "http://a/");
-  BOOST_TEST(now(testcases::Asked(json.json())) == "{}");
-  BOOST_TEST(now(testcases::Asked(json.content())) == "\xEF\xBB\xBF{}");  // again
+  BOOST_TEST(now(bight::testcases::Asked(json.json())) == "{}");
+  BOOST_TEST(now(bight::testcases::Asked(json.content())) == "\xEF\xBB\xBF{}");  // again
   auto bad = http::ClientResponse::make(404, {{"Set-Cookie", "a=b; Path=/"}}, "\xFF", "http://a/");
-  BOOST_TEST(now(testcases::Asked(bad.json())).find("not UTF-8") != std::string::npos);
+  BOOST_TEST(now(bight::testcases::Asked(bad.json())).find("not UTF-8") != std::string::npos);
   BOOST_TEST(bad.cookies().at(0).second == "b");
   BOOST_CHECK_EXCEPTION(bad.raiseForStatus(), http::BadStatus, [](const http::BadStatus& e) {
     return e.status() == 404 && std::string(e.what()) == "GET http://a/: answered with 404 Not Found.";

@@ -4,6 +4,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+BOOST_AUTO_TEST_SUITE(CookieJarTest)
+
 using bight::http::Cookie;
 using bight::http::CookieJar;
 using bight::http::parseCookieDate;
@@ -16,8 +18,6 @@ std::int64_t theMoment() {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(CookieJarTest)
 
 BOOST_AUTO_TEST_CASE(cookies_go_back_to_where_they_belong) {
   moment = 1000;

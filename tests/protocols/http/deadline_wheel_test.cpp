@@ -9,6 +9,8 @@
 
 #include <bight/testing/clock.hpp>
 
+BOOST_AUTO_TEST_SUITE(DeadlineWheelTest)
+
 using namespace bight;
 using namespace bight::http::detail;
 using namespace std::chrono_literals;
@@ -27,8 +29,6 @@ void tell(WheelEntry& entry) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(DeadlineWheelTest)
 
 BOOST_AUTO_TEST_CASE(a_deadline_passes_at_its_second_and_once) {
   testing::Clock clock;

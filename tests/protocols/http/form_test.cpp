@@ -4,10 +4,10 @@
 
 #include <boost/test/unit_test.hpp>
 
+BOOST_AUTO_TEST_SUITE(FormTest)
+
 using namespace bight::http;
 using namespace std::string_literals;
-
-BOOST_AUTO_TEST_SUITE(FormTest)
 
 BOOST_AUTO_TEST_CASE(percent_decoding_takes_two_hexadecimal_digits_and_nothing_less) {
   BOOST_TEST(percentDecode("a%20b%2Fc%2f").value() == "a b/c/");

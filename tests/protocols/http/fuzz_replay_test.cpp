@@ -12,6 +12,8 @@
 #include "cases_path.hpp"
 #include "json_reader.hpp"
 
+BOOST_AUTO_TEST_SUITE(HttpParserFuzz)
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
 namespace {
@@ -31,8 +33,6 @@ void run(const std::string& input) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(HttpParserFuzz)
 
 BOOST_AUTO_TEST_CASE(every_cut_of_the_corpus_is_read_alike_with_all_options) {
   for (const std::string& input : corpus()) {

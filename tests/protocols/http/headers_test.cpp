@@ -7,9 +7,9 @@
 
 #include <bight/http/syntax.hpp>
 
-using namespace bight::http;
-
 BOOST_AUTO_TEST_SUITE(HeadersTest)
+
+using namespace bight::http;
 
 BOOST_AUTO_TEST_CASE(fields_keep_their_order_and_compare_without_case) {
   Headers headers{{"Content-Type", "text/plain"}, {"Set-Cookie", "a=1"}};

@@ -14,10 +14,12 @@
 #include "json_reader.hpp"
 #include "transcript.hpp"
 
+BOOST_AUTO_TEST_SUITE(LlhttpCases)
+
 using namespace bight::http;
+using bight::http::testcases::ReadMessage;
+using bight::http::testcases::Transcript;
 using bight::testcases::Json;
-using testcases::ReadMessage;
-using testcases::Transcript;
 
 namespace {
 
@@ -79,8 +81,6 @@ void checkMessages(const Json& expected, const Transcript& got, bool onlyComplet
 
 }  // namespace
 
-BOOST_AUTO_TEST_SUITE(LlhttpCases)
-
 BOOST_AUTO_TEST_CASE(strict_requests_give_the_messages_or_the_error_of_the_corpus) {
   enum { pauseForUpgrade = 22, dataAfterClose = 5 };
   int strict = 0, differing = 0;
@@ -89,8 +89,8 @@ BOOST_AUTO_TEST_CASE(strict_requests_give_the_messages_or_the_error_of_the_corpu
     if (mode != "request" && mode != "request-finish") continue;
     ++strict;
     BOOST_TEST_CONTEXT(one["id"].string << " " << one["name"].string) {
-      const Transcript got =
-          testcases::readInAllCuts(one["input"].string, asLlhttp(), [](auto& whole, auto& cut, const std::string& how) {
+      const Transcript got = bight::http::testcases::readInAllCuts(
+          one["input"].string, asLlhttp(), [](auto& whole, auto& cut, const std::string& how) {
             BOOST_ERROR("cut " << how << ": " << cut << "\ninstead of " << whole);
           });
       if (auto other = deliberate.find(one["id"].string); other != deliberate.end()) {
@@ -136,8 +136,8 @@ BOOST_AUTO_TEST_CASE(lenient_requests_are_refused_or_read_alike_in_every_cut) {
   for (const Json& one : requestCases()) {
     if (!one["mode"].string.starts_with("request-lenient")) continue;
     BOOST_TEST_CONTEXT(one["id"].string << " " << one["name"].string) {
-      const Transcript got =
-          testcases::readInAllCuts(one["input"].string, asLlhttp(), [](auto& whole, auto& cut, const std::string& how) {
+      const Transcript got = bight::http::testcases::readInAllCuts(
+          one["input"].string, asLlhttp(), [](auto& whole, auto& cut, const std::string& how) {
             BOOST_ERROR("cut " << how << ": " << cut << "\ninstead of " << whole);
           });
       if (got.status) {
@@ -157,8 +157,8 @@ BOOST_AUTO_TEST_CASE(with_the_defaults_a_missing_host_is_400_and_an_unknown_codi
   for (const Json& one : requestCases()) {
     if (one["mode"].string != "request") continue;
     BOOST_TEST_CONTEXT(one["id"].string << " " << one["name"].string) {
-      const Transcript lax = testcases::read(one["input"].string, {}, asLlhttp());
-      const Transcript strict = testcases::read(one["input"].string, {}, {});
+      const Transcript lax = bight::http::testcases::read(one["input"].string, {}, asLlhttp());
+      const Transcript strict = bight::http::testcases::read(one["input"].string, {}, {});
       if (lax.status == 0 && lax.messages.size() == 1 && lax.messages[0].minorVersion == 1 &&
           lax.messages[0].complete) {
         const bool hasHost = std::any_of(lax.messages[0].fields.begin(), lax.messages[0].fields.end(),
@@ -168,7 +168,7 @@ BOOST_AUTO_TEST_CASE(with_the_defaults_a_missing_host_is_400_and_an_unknown_codi
       if (one["id"].string == "request/transfer-encoding:751") {
         const std::string withHost =
             std::string(one["input"].string).insert(one["input"].string.find("Accept"), "Host: a\r\n");
-        BOOST_TEST(testcases::read(withHost, {}, {}).status == 501);
+        BOOST_TEST(bight::http::testcases::read(withHost, {}, {}).status == 501);
       }
     }
   }

@@ -16,12 +16,14 @@
 
 #include "site_fixture.hpp"
 
+BOOST_AUTO_TEST_SUITE(MiddlewareTest)
+
 using namespace bight;
 using namespace bight::http;
 using namespace std::chrono_literals;
-using testcases::get;
-using testcases::Served;
-using testcases::textAnswer;
+using bight::http::testcases::get;
+using bight::http::testcases::Served;
+using bight::http::testcases::textAnswer;
 
 namespace {
 
@@ -57,8 +59,6 @@ std::string unchunk(std::string text) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(MiddlewareTest)
 
 BOOST_AUTO_TEST_CASE(weights_decide_about_codings) {
   const auto weight = [](const Headers& fields) { return codingWeight(*Request::make("GET", "/", fields), "gzip"); };

@@ -19,6 +19,8 @@
 
 #define LLVMFuzzerTestOneInput multipartFuzz
 #include "../../fuzz/multipart_fuzz.cpp"
+
+BOOST_AUTO_TEST_SUITE(MultipartTest)
 #undef LLVMFuzzerTestOneInput
 
 using namespace bight;
@@ -58,8 +60,6 @@ std::string partOf(const std::string& head, const std::string& content = "x") {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(MultipartTest)
 
 BOOST_AUTO_TEST_CASE(parts_are_read_however_they_are_cut) {
   bight::testing::eachFeeding(form, [](const auto& pieces) {

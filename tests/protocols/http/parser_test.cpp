@@ -9,13 +9,15 @@
 
 #include "transcript.hpp"
 
+BOOST_AUTO_TEST_SUITE(RequestParserTest)
+
 using namespace bight::http;
-using testcases::Transcript;
+using bight::http::testcases::Transcript;
 
 namespace {
 
 Transcript readAll(std::string_view bytes, const RequestParser::Options& options = {}) {
-  return testcases::readInAllCuts(bytes, options, [](auto& whole, auto& cut, const std::string& how) {
+  return bight::http::testcases::readInAllCuts(bytes, options, [](auto& whole, auto& cut, const std::string& how) {
     BOOST_ERROR("cut " << how << ": " << cut << "\ninstead of " << whole);
   });
 }
@@ -185,8 +187,6 @@ const std::vector<Refused> refusals = {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(RequestParserTest)
 
 BOOST_DATA_TEST_CASE(what_is_malformed_is_refused_with_the_fitting_status_in_every_cut, refusals) {
   const Transcript got = readAll(sample.bytes);

@@ -7,11 +7,13 @@
 
 #include "site_fixture.hpp"
 
+BOOST_AUTO_TEST_SUITE(ResourceTest)
+
 using namespace bight;
 using namespace bight::http;
-using testcases::get;
-using testcases::Served;
-using testcases::textAnswer;
+using bight::http::testcases::get;
+using bight::http::testcases::Served;
+using bight::http::testcases::textAnswer;
 
 namespace {
 
@@ -33,8 +35,6 @@ class Rooms : public Resource {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(ResourceTest)
 
 BOOST_AUTO_TEST_CASE(a_path_leads_down_the_tree_part_by_part) {
   auto root = std::make_shared<Directory>();

@@ -13,17 +13,19 @@
 #include "json_reader.hpp"
 #include "response_transcript.hpp"
 
+BOOST_AUTO_TEST_SUITE(ResponseParserTest)
+
 using namespace bight::http;
+using bight::http::testcases::ReadResponse;
+using bight::http::testcases::ResponseTranscript;
 using bight::testcases::Json;
-using testcases::ReadResponse;
-using testcases::ResponseTranscript;
 using Request = ResponseParser::Request;
 
 namespace {
 
 ResponseTranscript inAllCuts(std::string_view bytes, Request request = Request::other,
                              const Limits& limits = ResponseParser::defaultLimits()) {
-  return testcases::readResponsesInAllCuts(
+  return bight::http::testcases::readResponsesInAllCuts(
       bytes,
       [](auto& whole, auto& cut, const std::string& how) {
         BOOST_ERROR("cut " << how << ": " << cut << "\ninstead of " << whole);
@@ -63,8 +65,6 @@ void checkMessages(const Json& expected, const ResponseTranscript& got) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(ResponseParserTest)
 
 BOOST_AUTO_TEST_CASE(strict_responses_of_llhttp_give_the_messages_or_the_error_of_the_corpus) {
   std::ifstream file(BIGHT_CASES "/llhttp.json", std::ios::binary);

@@ -7,13 +7,15 @@
 
 #include "site_fixture.hpp"
 
+BOOST_AUTO_TEST_SUITE(ResponseStreamTest)
+
 using namespace bight;
 using namespace bight::http;
 using namespace std::chrono_literals;
-using testcases::CapturedLog;
-using testcases::get;
-using testcases::Served;
-using testcases::textAnswer;
+using bight::http::testcases::CapturedLog;
+using bight::http::testcases::get;
+using bight::http::testcases::Served;
+using bight::http::testcases::textAnswer;
 
 namespace {
 
@@ -37,8 +39,6 @@ struct Tree {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(ResponseStreamTest)
 
 BOOST_AUTO_TEST_CASE(pieces_go_out_as_chunks_and_the_connection_goes_on) {
   Tree tree;

@@ -11,11 +11,13 @@
 
 #include "site_fixture.hpp"
 
+BOOST_AUTO_TEST_SUITE(RouterTest)
+
 using namespace bight;
 using namespace bight::http;
-using testcases::get;
-using testcases::Served;
-using testcases::textAnswer;
+using bight::http::testcases::get;
+using bight::http::testcases::Served;
+using bight::http::testcases::textAnswer;
 
 namespace {
 
@@ -33,8 +35,6 @@ std::string bodyOf(Resource& resource, std::string_view method, std::string_view
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(RouterTest)
 
 BOOST_AUTO_TEST_CASE(what_is_written_out_goes_before_parameters_and_those_before_the_rest) {
   Router router;

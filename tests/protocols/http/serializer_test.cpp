@@ -7,6 +7,8 @@
 
 #include <bight/http/message.hpp>
 
+namespace serializer_test {
+
 using namespace bight::http;
 
 BOOST_AUTO_TEST_SUITE(SerializerTest)
@@ -141,3 +143,5 @@ BOOST_AUTO_TEST_CASE(a_status_error_is_an_error) {
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace serializer_test

@@ -21,12 +21,14 @@
 
 #include "site_fixture.hpp"
 
+BOOST_AUTO_TEST_SUITE(SiteOverSockets)
+
 using namespace bight;
 using namespace bight::http;
 using namespace std::chrono_literals;
-using testcases::get;
-using testcases::textAnswer;
-using testcases::withoutDates;
+using bight::http::testcases::get;
+using bight::http::testcases::textAnswer;
+using bight::http::testcases::withoutDates;
 
 namespace http_socket_test {  // with a name: BOOST_DATA_TEST_CASE makes templates of its cases
 
@@ -119,8 +121,6 @@ struct Server {
 }  // namespace http_socket_test
 
 using namespace http_socket_test;
-
-BOOST_AUTO_TEST_SUITE(SiteOverSockets)
 
 BOOST_DATA_TEST_CASE(requests_are_answered_in_order_over_one_connection, reactors(), backend) {
   Server server(backend);

@@ -11,13 +11,15 @@
 
 #include "site_fixture.hpp"
 
+BOOST_AUTO_TEST_SUITE(SiteTest)
+
 using namespace bight;
 using namespace bight::http;
 using namespace std::chrono_literals;
-using testcases::CapturedLog;
-using testcases::get;
-using testcases::Served;
-using testcases::textAnswer;
+using bight::http::testcases::CapturedLog;
+using bight::http::testcases::get;
+using bight::http::testcases::Served;
+using bight::http::testcases::textAnswer;
 
 namespace {
 
@@ -48,8 +50,6 @@ std::shared_ptr<Resource> answering(std::function<Answer(Request&)> f) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(SiteTest)
 
 BOOST_AUTO_TEST_CASE(requests_are_answered_one_after_the_other_however_they_are_cut) {
   const std::string bytes = get("/hello") + "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc\r\n" +

@@ -17,6 +17,8 @@
 
 #include "site_fixture.hpp"
 
+BOOST_AUTO_TEST_SUITE(StaticFilesTest)
+
 using namespace bight;
 using namespace bight::http;
 using namespace std::chrono_literals;
@@ -79,7 +81,7 @@ struct Files {
     reactor->run({.installSignalHandlers = false});
     if (patience.active()) patience.cancel();
     BOOST_TEST(one->client->ended);
-    return testcases::withoutDates(one->client->received);
+    return bight::http::testcases::withoutDates(one->client->received);
   }
   static std::string line(const std::string& answer) { return answer.substr(9, answer.find('\r') - 9); }
   static std::string body(const std::string& answer) { return answer.substr(answer.find("\r\n\r\n") + 4); }
@@ -102,8 +104,6 @@ struct Files {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(StaticFilesTest)
 
 BOOST_AUTO_TEST_CASE(files_are_sent_with_what_tells_about_them) {
   Files files({.cacheControl = "max-age=60", .types = {{"bin", "application/x-own"}}});

@@ -12,13 +12,15 @@
 
 #include "site_fixture.hpp"
 
+BOOST_AUTO_TEST_SUITE(StreamedBodyTest)
+
 using namespace bight;
 using namespace bight::http;
 using namespace std::chrono_literals;
-using testcases::CapturedLog;
-using testcases::get;
-using testcases::Served;
-using testcases::textAnswer;
+using bight::http::testcases::CapturedLog;
+using bight::http::testcases::get;
+using bight::http::testcases::Served;
+using bight::http::testcases::textAnswer;
 
 namespace {
 
@@ -90,8 +92,6 @@ std::shared_ptr<Told> reading(BodyReader& reader) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(StreamedBodyTest)
 
 BOOST_AUTO_TEST_CASE(contents_are_read_however_they_are_cut) {
   const std::string bytes = post("/count", 5) + "abcde" + chunked + "2\r\nde\r\n1\r\nf\r\n0\r\nX: y\r\n\r\n" +

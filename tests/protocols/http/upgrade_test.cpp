@@ -11,11 +11,13 @@
 
 #include "site_fixture.hpp"
 
+BOOST_AUTO_TEST_SUITE(UpgradeTest)
+
 using namespace bight;
 using namespace bight::http;
-using testcases::get;
-using testcases::Served;
-using testcases::textAnswer;
+using bight::http::testcases::get;
+using bight::http::testcases::Served;
+using bight::http::testcases::textAnswer;
 
 namespace {
 
@@ -66,8 +68,6 @@ const std::string switching = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: shou
 
 }  // namespace
 
-BOOST_AUTO_TEST_SUITE(UpgradeTest)
-
 BOOST_AUTO_TEST_CASE(a_request_says_which_protocols_it_would_like) {
   const Headers wish{{"Connection", "keep-alive"}, {"connection", "UPGRADE"}, {"Upgrade", "h2c, websocket"}};
   BOOST_TEST(mayUpgrade(*Request::make("GET", "/", wish), "WebSocket"));
@@ -89,7 +89,7 @@ BOOST_AUTO_TEST_CASE(who_does_not_ask_properly_is_told_how) {
 }
 
 BOOST_AUTO_TEST_CASE(a_wrong_upgrade_is_the_programs_fault) {
-  testcases::CapturedLog captured;
+  bight::http::testcases::CapturedLog captured;
   auto root = std::make_shared<Directory>();
   root->putChild("null", on("GET", [](Request&) { return Upgrade{{{"Upgrade", "x"}}, nullptr}; }));
   std::string said;
@@ -119,7 +119,7 @@ struct InMemory {
   }
   std::string received() {
     pump->flush();
-    return testcases::withoutDates(std::exchange(client->received, ""));
+    return bight::http::testcases::withoutDates(std::exchange(client->received, ""));
   }
   void send(std::string_view bytes) { client->transport().write(bytes); }
 
@@ -182,7 +182,7 @@ BOOST_AUTO_TEST_CASE(a_client_that_goes_first_is_never_connected) {
 
 // And over a real socket, where the client's words come in the same segment as its request.
 BOOST_AUTO_TEST_CASE(it_works_over_sockets) {
-  testcases::CapturedLog captured;
+  bight::http::testcases::CapturedLog captured;
   Tree tree;
   auto reactor = makeReactor();
   auto port = reactor->listenTCP(0, std::make_shared<Site>(*reactor, tree.root), {.interface = "127.0.0.1"});
@@ -194,9 +194,9 @@ BOOST_AUTO_TEST_CASE(it_works_over_sockets) {
   };
   reactor->connectTCP("127.0.0.1", port->getHost().port(), std::make_shared<Given>(client));
   const auto until = [&](const std::string& expected) {
-    for (int i = 0; i < 2000 && testcases::withoutDates(client->received) != expected; ++i)
+    for (int i = 0; i < 2000 && bight::http::testcases::withoutDates(client->received) != expected; ++i)
       reactor->iterate(std::chrono::milliseconds(5));
-    BOOST_TEST(testcases::withoutDates(client->received) == expected);
+    BOOST_TEST(bight::http::testcases::withoutDates(client->received) == expected);
   };
   until(switching + "hello\nGOT early\n");
   client->transport().write("?");

@@ -5,6 +5,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+BOOST_AUTO_TEST_SUITE(UrlTest)
+
 using bight::Url;
 using bight::UrlError;
 
@@ -20,8 +22,6 @@ std::string why(std::string_view text) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(UrlTest)
 
 BOOST_AUTO_TEST_CASE(parts_are_found_and_written_in_one_form) {
   const Url url("HTTPS://us%65r:p%40ss@Example.ORG:8443/a/b?c=d&e#f");

@@ -3,9 +3,9 @@
 
 #include "tls_fixture.hpp"
 
-using namespace tls_test;
-
 BOOST_AUTO_TEST_SUITE(tls_closing)
+
+using namespace tls_test;
 
 // C43
 BOOST_AUTO_TEST_CASE(a_close_flushes_and_is_done_on_both_sides) {

@@ -10,6 +10,8 @@
 
 #include "tls_fixture.hpp"
 
+BOOST_AUTO_TEST_SUITE(tls_context)
+
 using namespace tls_test;
 
 namespace {
@@ -53,8 +55,6 @@ std::string nameShown(const tls::ServerContext& context, const std::string& aske
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(tls_context)
 
 // ---- complaints
 

@@ -11,6 +11,8 @@
 
 #include "tls_fixture.hpp"
 
+BOOST_AUTO_TEST_SUITE(tls_endpoints)
+
 using namespace tls_test;
 
 namespace tls_endpoints_test {
@@ -92,8 +94,6 @@ struct Files {
 }  // namespace tls_endpoints_test
 
 using namespace tls_endpoints_test;
-
-BOOST_AUTO_TEST_SUITE(tls_endpoints)
 
 // C41: fires after the handshake, with connectionMade() before it.
 BOOST_AUTO_TEST_CASE(it_fires_after_the_handshake) {

@@ -2,9 +2,9 @@
 
 #include "tls_fixture.hpp"
 
-using namespace tls_test;
-
 BOOST_AUTO_TEST_SUITE(tls_handshake)
+
+using namespace tls_test;
 
 // C41: connectionMade, then the handshake, then handshakeCompleted, then data.
 BOOST_AUTO_TEST_CASE(both_sides_are_told_in_order_and_what_was_written_early_arrives) {

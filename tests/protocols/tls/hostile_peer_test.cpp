@@ -4,6 +4,8 @@
 
 #include "tls_fixture.hpp"
 
+BOOST_AUTO_TEST_SUITE(tls_hostile_peer)
+
 using namespace tls_test;
 
 namespace hostile_peer {
@@ -73,8 +75,6 @@ std::string repeated(std::string_view record, int times) {
 }  // namespace hostile_peer
 
 using namespace hostile_peer;
-
-BOOST_AUTO_TEST_SUITE(tls_hostile_peer)
 
 // C44
 BOOST_AUTO_TEST_CASE(a_client_that_renegotiates_is_refused_and_costs_nothing) {

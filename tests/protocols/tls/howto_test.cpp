@@ -10,6 +10,8 @@
 
 #include "tls_fixture.hpp"
 
+BOOST_AUTO_TEST_SUITE(tls_howto)
+
 using namespace tls_test;
 
 namespace {
@@ -37,8 +39,6 @@ class Mail : public LineReceiver, public tls::HandshakeListener {
 // endregion: starttls
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(tls_howto)
 
 BOOST_AUTO_TEST_CASE(a_server_from_files_with_several_names) {
   const auto path = std::filesystem::temp_directory_path() / ("bight-howto-" + std::to_string(::getpid()));

@@ -15,9 +15,9 @@
 
 #include "tls_fixture.hpp"
 
-using namespace tls_test;
-
 namespace outside_peer {
+
+using namespace tls_test;
 
 inline boost::test_tools::assertion_result hasOpenSsl(boost::unit_test::test_unit_id) {
   return std::system("openssl version >/dev/null 2>&1") == 0;  // NOLINT: a fixed command
@@ -102,9 +102,9 @@ Outcome askUs(const std::string& options, const tls::ServerOptions& serverOption
 
 }  // namespace outside_peer
 
-using namespace outside_peer;
+BOOST_AUTO_TEST_SUITE(tls_outside_peer, *boost::unit_test::precondition(outside_peer::hasOpenSsl))
 
-BOOST_AUTO_TEST_SUITE(tls_outside_peer, *boost::unit_test::precondition(hasOpenSsl))
+using namespace outside_peer;
 
 BOOST_AUTO_TEST_CASE(openssl_s_client_talks_to_our_server) {
   for (const auto& [option, version] : {std::pair{"-tls1_2", "TLS 1.2"}, std::pair{"-tls1_3", "TLS 1.3"}}) {

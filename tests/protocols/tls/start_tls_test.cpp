@@ -5,6 +5,8 @@
 
 #include "tls_fixture.hpp"
 
+BOOST_AUTO_TEST_SUITE(tls_start_tls)
+
 using namespace tls_test;
 
 namespace {
@@ -63,8 +65,6 @@ class MailClient : public LineReceiver, public tls::HandshakeListener {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(tls_start_tls)
 
 // C40
 BOOST_AUTO_TEST_CASE(a_connection_switches_in_the_middle) {

@@ -7,6 +7,8 @@
 
 #include "tls_fixture.hpp"
 
+BOOST_AUTO_TEST_SUITE(tls_over_tcp)
+
 using namespace tls_test;
 
 namespace tls_tcp_test {
@@ -83,8 +85,6 @@ struct Net {
 }  // namespace tls_tcp_test
 
 using namespace tls_tcp_test;
-
-BOOST_AUTO_TEST_SUITE(tls_over_tcp)
 
 BOOST_DATA_TEST_CASE(bytes_go_both_ways_and_a_close_is_done_on_both_sides, reactors(), backend) {
   const auto much = text(3'000'000);

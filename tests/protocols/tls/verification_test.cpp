@@ -3,6 +3,8 @@
 
 #include "tls_fixture.hpp"
 
+BOOST_AUTO_TEST_SUITE(tls_verification)
+
 using namespace tls_test;
 using Problem = VerificationError::Problem;
 
@@ -33,8 +35,6 @@ std::chrono::system_clock::time_point day(int year, int month, int date) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(tls_verification)
 
 // C46: exact names, wildcards for one label, IP addresses.
 BOOST_AUTO_TEST_CASE(the_name_asked_for_must_be_in_the_certificate) {

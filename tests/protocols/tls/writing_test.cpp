@@ -6,6 +6,8 @@
 
 #include "tls_fixture.hpp"
 
+BOOST_AUTO_TEST_SUITE(tls_writing)
+
 using namespace tls_test;
 
 namespace {
@@ -57,8 +59,6 @@ class Pulling : public PullProducer {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(tls_writing)
 
 // C44: small writes of one dispatch are one record.
 BOOST_AUTO_TEST_CASE(the_small_writes_of_a_dispatch_leave_in_one_record) {

@@ -8,12 +8,14 @@
 
 #include "socket_fixture.hpp"
 
+BOOST_AUTO_TEST_SUITE(WebSocketConformance)
+
 using namespace bight;
 using namespace bight::websocket;
 using namespace std::string_literals;
-using testcases::Diary;
-using testcases::frame;
-using testcases::Served;
+using bight::testcases::Diary;
+using bight::testcases::frame;
+using bight::testcases::Served;
 namespace data = boost::unit_test::data;
 
 namespace {
@@ -195,8 +197,6 @@ std::vector<Case> cases() {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(WebSocketConformance)
 
 BOOST_DATA_TEST_CASE(every_case_has_its_answer_whole_and_byte_by_byte, data::make(cases()), one) {
   for (const std::size_t stride : {one.bytes.size(), std::size_t{1}, std::size_t{997}}) {

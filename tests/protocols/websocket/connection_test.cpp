@@ -11,6 +11,8 @@
 
 #include "socket_fixture.hpp"
 
+BOOST_AUTO_TEST_SUITE(WebSocketConnection)
+
 using namespace bight;
 using namespace std::chrono_literals;
 using websocket::Connection;
@@ -67,8 +69,6 @@ Deferred<void> breakDown(Connection peer) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(WebSocketConnection)
 
 BOOST_AUTO_TEST_CASE(a_session_is_a_coroutine) {
   Talk talk(echo);

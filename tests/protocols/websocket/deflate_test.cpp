@@ -16,6 +16,8 @@
 #undef LLVMFuzzerTestOneInput
 #define LLVMFuzzerTestOneInput websocketDeflateFuzz
 #include "../../fuzz/websocket_deflate_fuzz.cpp"
+
+BOOST_AUTO_TEST_SUITE(WebSocketDeflate)
 #undef LLVMFuzzerTestOneInput
 
 using namespace bight;
@@ -32,9 +34,9 @@ std::string frame(Opcode opcode, std::string_view payload, bool rsv1, bool fin =
 }
 
 std::string reading(std::string_view bytes, const MessageReader::Options& options) {
-  const auto whole = testcases::readSocket(bytes, {}, options);
+  const auto whole = bight::testcases::readSocket(bytes, {}, options);
   for (std::size_t at = 1; at < bytes.size() && bytes.size() < 300; ++at) {
-    const auto cut = testcases::readSocket(bytes, {at}, options, at % 2 == 0);
+    const auto cut = bight::testcases::readSocket(bytes, {at}, options, at % 2 == 0);
     if (cut.text() != whole.text()) BOOST_TEST(cut.text() == whole.text());
   }
   std::string text = whole.text();
@@ -59,8 +61,6 @@ struct Answer {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(WebSocketDeflate)
 
 // RFC 7692, 7.2.3.
 BOOST_AUTO_TEST_CASE(the_examples_of_the_specification_are_read) {
@@ -161,7 +161,7 @@ BOOST_AUTO_TEST_CASE(what_is_compressed_comes_back_with_every_window_and_either_
       BOOST_TEST_CONTEXT(bits << (forgets ? " bits, without takeover" : " bits")) {
         Deflater deflater({.ownWindowBits = bits, .ownNoContextTakeover = forgets}, {.level = bits == 12 ? 9 : 1});
         MessageReader reader({.deflate = DeflateAgreement{.peerWindowBits = bits, .peerNoContextTakeover = forgets}});
-        testcases::SocketTranscript transcript;
+        bight::testcases::SocketTranscript transcript;
         std::size_t wire = 0;
         for (const auto& message : messages) {
           std::string compressed;

@@ -13,6 +13,8 @@
 
 #include "transcript.hpp"
 
+BOOST_AUTO_TEST_SUITE(WebSocketFrames)
+
 using namespace bight;
 using namespace bight::websocket;
 using namespace std::string_literals;
@@ -35,11 +37,11 @@ std::string head(Opcode opcode, std::uint64_t length, bool fin = true) {
 
 /// What a reader makes of the bytes, in every cut.
 std::string reading(std::string_view bytes, const MessageReader::Options& options = {}) {
-  const std::string whole = testcases::readSocket(bytes, {}, options).text();
+  const std::string whole = bight::testcases::readSocket(bytes, {}, options).text();
   std::size_t ways = 0;
   testing::eachFeeding(bytes, [&](const auto& pieces) {
     MessageReader reader(options);
-    testcases::SocketTranscript transcript;
+    bight::testcases::SocketTranscript transcript;
     for (const auto piece : pieces) {
       const std::string copy(piece);
       if (!transcript.read(reader, copy, ways % 2 == 1)) break;
@@ -59,14 +61,12 @@ struct Case {
 
 }  // namespace
 
-BOOST_AUTO_TEST_SUITE(WebSocketFrames)
-
 // The examples of RFC 6455, 5.7.
 BOOST_AUTO_TEST_CASE(the_examples_of_the_specification_are_read_and_written) {
   const MessageReader::Options client{.role = Role::client};
   BOOST_TEST(reading("\x81\x05Hello", client) == "text[5]=5");
   BOOST_TEST(reading("\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58") == "text[5]=5");
-  BOOST_TEST(testcases::readSocket("\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58", {}, {}).messages().front() ==
+  BOOST_TEST(bight::testcases::readSocket("\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58", {}, {}).messages().front() ==
              "Hello");
   BOOST_TEST(reading("\x01\x03Hel\x80\x02lo", client) == "text[3][2]=5");
   BOOST_TEST(reading("\x89\x05Hello", client) == "ping(Hello)");
@@ -82,7 +82,7 @@ BOOST_AUTO_TEST_CASE(the_examples_of_the_specification_are_read_and_written) {
 BOOST_AUTO_TEST_CASE(lengths_are_written_in_their_shortest_form_and_read_back) {
   for (const std::size_t size : {0, 1, 125, 126, 127, 65535, 65536, 65537, 200000}) {
     const std::string payload(size, 'x');
-    const auto transcript = testcases::readSocket(frame(Opcode::binary, payload), {}, {});
+    const auto transcript = bight::testcases::readSocket(frame(Opcode::binary, payload), {}, {});
     BOOST_REQUIRE(transcript.messages().size() == 1);
     BOOST_TEST((transcript.messages().front() == payload));
   }

@@ -11,11 +11,13 @@
 
 #include "socket_fixture.hpp"
 
+BOOST_AUTO_TEST_SUITE(WebSocketHandshake)
+
 using namespace bight;
 using namespace bight::websocket;
 using namespace std::chrono_literals;
-using testcases::Diary;
-using testcases::frame;
+using bight::testcases::Diary;
+using bight::testcases::frame;
 namespace data = boost::unit_test::data;
 
 namespace {
@@ -76,8 +78,6 @@ std::string failureOf(Deferred<T>& deferred) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(WebSocketHandshake)
 
 // RFC 6455, 1.3.
 BOOST_AUTO_TEST_CASE(the_example_of_the_specification_gives_its_answer) {

@@ -7,13 +7,15 @@
 
 #include "socket_fixture.hpp"
 
+BOOST_AUTO_TEST_SUITE(WebSocketProtocol)
+
 using namespace bight;
 using namespace bight::websocket;
 using namespace std::chrono_literals;
 using namespace std::string_literals;
-using testcases::Diary;
-using testcases::frame;
-using testcases::Served;
+using bight::testcases::Diary;
+using bight::testcases::frame;
+using bight::testcases::Served;
 
 namespace {
 
@@ -45,8 +47,6 @@ struct Pair {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(WebSocketProtocol)
 
 BOOST_AUTO_TEST_CASE(messages_come_whole_however_they_are_cut) {
   const std::string bytes = frame(Opcode::text, "caf", false) + frame(Opcode::ping, "?") +
