@@ -31,6 +31,11 @@ bight::Deferred<int> page(bight::Reactor& reactor) {
   const int size = co_await load(reactor);
   co_return size + 1;
 }
+bight::Deferred<std::vector<int>> pages(bight::Reactor& reactor) {
+  std::vector<bight::Deferred<int>> all;
+  all.push_back(page(reactor));
+  return bight::gatherResults(std::move(all), true);
+}
 
 }  // namespace
 
@@ -47,12 +52,6 @@ struct Stacks {
   Stacks(const Stacks&) = delete;
   ~Stacks() { captureStacks(before); }
 };
-
-Deferred<std::vector<int>> pages(Reactor& reactor) {
-  std::vector<Deferred<int>> all;
-  all.push_back(page(reactor));
-  return gatherResults(std::move(all), true);
-}
 
 /// The lines, with "L3" for the third line behind `base`.
 std::vector<std::string> linesOf(const std::string& text) {

@@ -21,6 +21,8 @@
 #include <bight/tls.hpp>
 #include <bight/websocket.hpp>
 
+BOOST_AUTO_TEST_SUITE(HttpsTest)
+
 using namespace bight;
 using namespace std::chrono_literals;
 
@@ -138,8 +140,6 @@ Deferred<std::string> sendFile(http::Client client, std::string url, Reactor& re
 }  // namespace https_test
 
 using namespace https_test;
-
-BOOST_AUTO_TEST_SUITE(HttpsTest)
 
 BOOST_DATA_TEST_CASE(who_shows_a_certificate_is_served_and_who_shows_none_is_not, reactors(), backend) {
   House house(backend);
