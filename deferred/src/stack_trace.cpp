@@ -91,10 +91,21 @@ void detail::takeStack(const void* object, std::vector<const void*>& stack) {
 
 namespace {
 
+/// g++ moves the body of a coroutine into a function of its own, "page(page(Url)::_Z4page3Url.Frame*) [clone .actor]": it is
+/// "page(Url)".
+std::string coroutineNamed(std::string name) {
+  const std::size_t frame = name.find("::_Z");
+  if (frame == name.npos || !name.ends_with(" [clone .actor]")) return name;
+  for (std::size_t n = name.find('('); n != name.npos && 2 * n < frame; n = name.find('(', n + 1)) {
+    if (n > 0 && name.compare(n + 1, n, name, 0, n) == 0) return name.substr(n + 1, frame - n - 1);
+  }
+  return name;
+}
+
 std::string demangled(const char* name) {
   int status = 0;
   const std::unique_ptr<char, void (*)(void*)> text(abi::__cxa_demangle(name, nullptr, nullptr, &status), std::free);
-  return status == 0 && text ? text.get() : name;
+  return coroutineNamed(status == 0 && text ? text.get() : name);
 }
 
 #if BIGHT_HAVE_BACKTRACE

@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include <bight/coroutine.hpp>
 #include <bight/deferred.hpp>
 #include <bight/detail/activity.hpp>
 #include <bight/stack_trace.hpp>
@@ -297,6 +298,23 @@ BOOST_AUTO_TEST_CASE(throwing_again_keeps_the_first_stack_and_off_is_off) {
   } catch (...) {
     BOOST_TEST(thrownAt(Failure()).empty());
   }
+}
+
+Deferred<int> failingCoroutine(int n) {
+  if (n > 0) throw std::runtime_error("none");
+  co_return n;
+}
+
+BOOST_AUTO_TEST_CASE(a_coroutine_has_its_name_in_a_stack) {
+  const WithoutStacks restored;
+  captureStacks(true);
+  std::string name;
+  failingCoroutine(1).addErrback([&](const Failure& failure) {
+    name = thrownAt(failure).at(0).function;
+    return 0;
+  });
+  BOOST_TEST(name.find("failingCoroutine(int)") != name.npos, name);
+  BOOST_TEST(name.find("_Z") == name.npos, name);
 }
 
 // ---- the walk up the stack is remembered, and must be what the unwinder finds
