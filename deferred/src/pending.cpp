@@ -40,6 +40,10 @@ struct Table {
   std::uint64_t last = 0;
 };
 
+/// How many entries there are; changed under the lock. Who sees none has none: while Deferreds are only counted, nobody
+/// takes the lock.
+constinit std::atomic<std::size_t> entriesNow{0};
+
 Table& table() {
   static Table* const it = new Table;  // never destroyed: chains may end while the process does
   return *it;
@@ -140,6 +144,7 @@ bool detail::watchNew(const Chain& chain, std::source_location created, bool cor
     entry.told.number = ++all.last;
     entry.told.created = created;
     entry.told.coroutine = coroutine;
+    entriesNow.store(all.entries.size(), std::memory_order_relaxed);
   } catch (...) {  // no memory: it is counted, at least
   }
   return true;
@@ -148,6 +153,7 @@ bool detail::watchNew(const Chain& chain, std::source_location created, bool cor
 namespace {
 template <class Change>
 void change(const Chain& chain, Change how) noexcept {
+  if (entriesNow.load(std::memory_order_relaxed) == 0) return;
   Table& all = table();
   const std::lock_guard lock(all.mutex);
   const auto found = all.entries.find(&chain);
@@ -174,9 +180,11 @@ void detail::watchWaiting(const Chain& chain, const Chain* inner, std::source_lo
 
 void detail::watchGone(const Chain& chain, bool wasFired) noexcept {
   if (!wasFired) count(&Counts::dropped);
+  if (entriesNow.load(std::memory_order_relaxed) == 0) return;
   Table& all = table();
   const std::lock_guard lock(all.mutex);
   all.entries.erase(&chain);
+  entriesNow.store(all.entries.size(), std::memory_order_relaxed);
 }
 
 void detail::countUnhandled() noexcept {
@@ -194,6 +202,7 @@ void watchDeferreds(Watch what) noexcept {
   Table& all = table();
   const std::lock_guard lock(all.mutex);
   all.entries.clear();
+  entriesNow.store(0, std::memory_order_relaxed);
 }
 
 Watch watchedDeferreds() noexcept {
