@@ -91,7 +91,7 @@ BOOST_AUTO_TEST_CASE(a_failure_tells_its_whole_asynchronous_story) {
       "    during a call from a thread",
       "    in the Deferred created at L17",
       "  then, newest first:",
-      "    skipped the callback at L41",
+      "    skipped the callback at L57",
       "  number 0 had failed:",
       "    Traceback: std::runtime_error: the disk is full",
       "      thrown by the function given at L7",
