@@ -10,7 +10,7 @@
 
 namespace bight::http {
 
-/// Whether `text` is a token: at least one character, all of them letters, digits or one of ``!#$%&'*+-.^_`|~``.
+/// Whether `text` is a token: at least one character, all of them letters, digits, a backtick or one of `!#$%&'*+-.^_|~`.
 /// Methods and field names are tokens (RFC 9110, 5.6.2).
 BIGHT_API bool isToken(std::string_view text) noexcept;
 

@@ -92,7 +92,7 @@ class BIGHT_API Protocol : public bight::Protocol {
   /// messages, too.
   /// @{
   virtual void onMessageBegin(bool isBinary);
-  /// @param length  of the frame, in bytes as they come: more or fewer than its data if it is compressed
+  /// `length` is that of the frame, in bytes as they come: more or fewer than its data if it is compressed.
   virtual void onMessageFrameBegin([[maybe_unused]] std::uint64_t length) {}
   virtual void onMessageFrameData([[maybe_unused]] std::string_view payload) {}
   virtual void onMessageFrameEnd() {}
