@@ -5,8 +5,9 @@ In README.md and under docs/ a code block says in the line before it where it co
     <!-- from: examples/01_hello.cpp#callbacks -->           a region of a file: from `// region: callbacks` to `// endregion: callbacks`
     <!-- from: examples/01_hello.cpp -->                     a whole file
     <!-- output of: examples/01_hello --world -->            what a program of the build prints
+    <!-- picture by: examples/01_hello FILE -->              what a program of the build writes to FILE: the picture in the next line
 
-and each such block is compared; --fix rewrites the block instead. A block of C++ that does not say where it comes from has never been
+and each such block (or picture) is compared; --fix rewrites it instead. A block of C++ that does not say where it comes from has never been
 compiled: only docs/design/, where sketches live, may have one. Links to files are followed too, and docs/README.md must lead to every page.
 """
 
@@ -14,15 +15,17 @@ import os
 import re
 import shlex
 import sys
+import tempfile
 import textwrap
 
 from output import directives, normalise, run
 from tap import Tap
 
 FENCE = re.compile(r'^(\s*)(`{3,}|~{3,})\s*(\S*)')
-MARK = re.compile(r'^\s*<!--\s*(from|output of):\s*(.+?)\s*-->\s*$')
+MARK = re.compile(r'^\s*<!--\s*(from|output of|picture by):\s*(.+?)\s*-->\s*$')
 REGION = re.compile(r'\b(end)?region: ([\w-]+)')
 INDEX = 'docs/README.md'
+PICTURE = re.compile(r'^!\[[^\]]*\]\(([^)\s]+)\)$')
 LINK = re.compile(r'\]\(([^)\s#]+)(#[^)\s]*)?\)')
 
 
@@ -78,6 +81,21 @@ class Outputs:
         return self.ran[command]
 
 
+    def drawn(self, command, ending):
+        """What the command writes to FILE. A word that names a program of the build is that program."""
+        with tempfile.TemporaryDirectory() as directory:
+            file = os.path.join(directory, 'picture' + ending)
+            words = [file if word == 'FILE' else word for word in shlex.split(command)]
+            words = [program if os.path.isfile(program := os.path.join(self.build, word)) else word for word in words]
+            if not os.path.exists(words[0]):
+                raise Drift(f'the build has no program {words[0]}')
+            printed, status = run(words)
+            if status != 0 or not os.path.exists(file):
+                raise Drift(f'{command} ended with status {status}:\n{printed}')
+            with open(file, encoding='utf-8') as made:
+                return made.read()
+
+
 def pages(root):
     yield 'README.md'
     for directory, names, files in os.walk(os.path.join(root, 'docs')):
@@ -105,7 +123,9 @@ class Page:
                 if match := MARK.match(line):
                     mark = (match[1], match[2], at + 1)
                 elif line.strip():
-                    if mark:
+                    if mark and mark[0] == 'picture by' and (picture := PICTURE.match(line)):
+                        self.compare_picture(mark, picture[1])
+                    elif mark:
                         self.tap.check(f'{self.path}:{mark[2]}: a block follows the mark', False)
                     mark = None
                     self.follow_links(line, at + 1)
@@ -141,6 +161,25 @@ class Page:
             return block if same else wanted
         self.tap.check(sentence, same, 'it has drifted; `./dev docs --fix` rewrites the page. It should be:\n' + '\n'.join(wanted))
         return block
+
+    def compare_picture(self, mark, link):
+        kind, command, number = mark
+        path = os.path.normpath(os.path.join(self.root, os.path.dirname(self.path), link))
+        sentence = f'{self.path}:{number}: {kind} {command}'
+        try:
+            drawn = self.outputs.drawn(command, os.path.splitext(link)[1])
+        except Drift as drift:
+            self.tap.check(sentence, False, drift)
+            return
+        there = open(path, encoding='utf-8').read() if os.path.exists(path) else ''
+        same = normalise(drawn, ['lines']) == normalise(there, ['lines'])  # clang numbers the lines of one call otherwise
+        if not self.fix:
+            self.tap.check(sentence, same, f'{link} has drifted; `./dev docs --fix` draws it anew')
+        elif not same:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, 'w', encoding='utf-8') as file:
+                file.write(drawn)
+            print(f'{path}: drawn anew', file=sys.stderr)
 
     def follow_links(self, line, number):
         for match in LINK.finditer(re.sub(r'`[^`]*`', '', line)):
