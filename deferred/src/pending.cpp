@@ -112,7 +112,7 @@ void count(std::atomic<std::uint64_t> Counts::* which) noexcept {
 
 // ---- the environment
 
-[[maybe_unused]] const bool asked = [] {
+[[maybe_unused]] const bool watchAskedFor = [] {
   const char* const wanted = std::getenv("BIGHT_TRACE");
   std::string_view words = wanted ? wanted : "";
   while (!words.empty()) {

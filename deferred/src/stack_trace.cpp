@@ -32,7 +32,7 @@ constexpr bool onByDefault = true;
 constinit std::atomic<bool> capturing{onByDefault};
 constinit std::atomic<std::uint32_t> generation{1};  // of what was noted since it was switched on
 
-[[maybe_unused]] const bool asked = [] {
+[[maybe_unused]] const bool stacksAskedFor = [] {
   const char* const wanted = std::getenv("BIGHT_TRACE");
   if (!wanted || !*wanted) return true;
   // 0, 1, or a list of words, of which the others are for pending.cpp.

@@ -88,7 +88,7 @@ void writeReport() {
     std::fprintf(stderr, "bight: the trace cannot be written to %s: %s\n", process->file.c_str(), std::strerror(errno));
 }
 
-[[maybe_unused]] const bool asked = [] {
+[[maybe_unused]] const bool traceAskedFor = [] {
   const char* const file = std::getenv("BIGHT_TRACE_OUT");
   if (!file || !*file) return false;
   process = new Process;
