@@ -66,6 +66,9 @@ std::size_t originSize(const std::vector<FailureStep>& oldestFirst) {
       case Kind::succeeded:
         break;
       case Kind::begun:
+        // A coroutine that had its value, with which a stage behind it failed, is only where that came from.
+        if (i + 1 < oldestFirst.size() && oldestFirst[i + 1].kind == Kind::threw) break;
+        return i + 1;
       case Kind::threw:
       case Kind::called:
       case Kind::fired:

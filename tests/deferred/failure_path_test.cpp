@@ -168,6 +168,22 @@ BOOST_AUTO_TEST_CASE(a_coroutine_that_lets_an_exception_through_hands_on_the_sam
   });
 }
 
+BOOST_AUTO_TEST_CASE(a_stage_that_throws_behind_a_coroutine_is_who_threw) {
+  std::string text;
+  Deferred<int> d;
+  const Promise<int> producer = d.promise();
+  Deferred<int> behind = plusOne(std::move(d));
+  behind.addCallback([](int) -> int { throw std::runtime_error("bad"); });
+  behind.addErrback([&](const Failure& f) {
+    BOOST_TEST(kinds(f) == "threw begun");
+    text = f.getTraceback();
+    return 0;
+  });
+  producer.callback(1);
+  BOOST_TEST(text.find("\n  thrown by the callback at ") != text.npos, text);
+  BOOST_TEST(text.find("thrown in the coroutine") == text.npos, text);
+}
+
 BOOST_AUTO_TEST_CASE(who_catches_what_a_failure_threw_makes_the_same_failure_of_it) {
   Deferred<int> d = fail<int>(std::runtime_error("x"));
   d.addErrback([](const Failure& f) {

@@ -19,7 +19,8 @@ class Package:
             commands = json.load(file)
         for entry in commands:
             path = os.path.normpath(os.path.join(entry['directory'], entry['file']))
-            if f'/{package}/src/' not in path or source is None and ('libevent_poller' in path or '/src/tls/' in path):
+            ours = f'/{package}/src/' in path or f'/libbight_{package}.a.p/' in path  # the latter: several sources as one
+            if not ours or source is None and ('libevent_poller' in path or '/src/tls/' in path):
                 continue
             if source is None or path.endswith(source):
                 self.directory = entry['directory']
